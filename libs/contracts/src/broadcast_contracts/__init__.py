@@ -1,0 +1,118 @@
+"""Every message, subject, stream and bucket that crosses NATS. pydantic only: other teams install this package."""
+
+from broadcast_contracts.content import Content, ParseMode
+from broadcast_contracts.control import PacingV1, RunControlV1
+from broadcast_contracts.counts import RecallCountsV1, SendCountsV1
+from broadcast_contracts.dead import ParkedV1
+from broadcast_contracts.envelope import Malformed, Message, decode, encode, headers
+from broadcast_contracts.events import (
+    Actor,
+    AudienceFrozenV1,
+    AudienceRef,
+    BroadcastCreatedV1,
+    BroadcastDeletedV1,
+    BroadcastEditedV1,
+    BroadcastEvent,
+    BroadcastRecalledV1,
+    BroadcastSentV1,
+    BroadcastStoppedV1,
+    Cause,
+    Counts,
+    RecallRequestedV1,
+    SendingResumedV1,
+    SendingStartedV1,
+    StopRequestedV1,
+    TestRequestedV1,
+)
+from broadcast_contracts.jobs import Job, Posted, RecallJobV1, SendJobV1
+from broadcast_contracts.ledger import (
+    BatchKey,
+    CloseV1,
+    LedgerRecord,
+    ProgressV1,
+    ReopenV1,
+    ResolveV1,
+    Result,
+    SealV1,
+    decode_record,
+)
+from broadcast_contracts.outcomes import Outcome
+
+PUBLIC_EVENTS: tuple[type[BroadcastEvent], ...] = (
+    BroadcastCreatedV1,
+    BroadcastEditedV1,
+    BroadcastDeletedV1,
+    TestRequestedV1,
+    SendingStartedV1,
+    AudienceFrozenV1,
+    StopRequestedV1,
+    BroadcastStoppedV1,
+    SendingResumedV1,
+    BroadcastSentV1,
+    RecallRequestedV1,
+    BroadcastRecalledV1,
+)
+
+ALL_MESSAGES: tuple[type[Message], ...] = (
+    *PUBLIC_EVENTS,
+    SendCountsV1,
+    RecallCountsV1,
+    SendJobV1,
+    RecallJobV1,
+    ProgressV1,
+    ResolveV1,
+    CloseV1,
+    ReopenV1,
+    SealV1,
+    RunControlV1,
+    PacingV1,
+    ParkedV1,
+)
+
+__all__ = [
+    "ALL_MESSAGES",
+    "PUBLIC_EVENTS",
+    "Actor",
+    "AudienceFrozenV1",
+    "AudienceRef",
+    "BatchKey",
+    "BroadcastCreatedV1",
+    "BroadcastDeletedV1",
+    "BroadcastEditedV1",
+    "BroadcastEvent",
+    "BroadcastRecalledV1",
+    "BroadcastSentV1",
+    "BroadcastStoppedV1",
+    "Cause",
+    "CloseV1",
+    "Content",
+    "Counts",
+    "Job",
+    "LedgerRecord",
+    "Malformed",
+    "Message",
+    "Outcome",
+    "PacingV1",
+    "ParkedV1",
+    "ParseMode",
+    "Posted",
+    "ProgressV1",
+    "RecallCountsV1",
+    "RecallJobV1",
+    "RecallRequestedV1",
+    "ReopenV1",
+    "ResolveV1",
+    "Result",
+    "RunControlV1",
+    "SealV1",
+    "SendCountsV1",
+    "SendJobV1",
+    "SendingResumedV1",
+    "SendingStartedV1",
+    "StopRequestedV1",
+    "TestRequestedV1",
+    "decode",
+    "decode_record",
+    "encode",
+    "headers",
+]

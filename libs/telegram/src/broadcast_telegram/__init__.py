@@ -1,0 +1,1 @@
+"""What dispatcher and revoker know of Telegram: outcomes, limits, formatting, the aiogram adapter."""

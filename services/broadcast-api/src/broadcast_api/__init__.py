@@ -1,0 +1,1 @@
+"""Records broadcasts, plans their delivery, projects the ledger, serves HTTP."""

@@ -1,0 +1,1 @@
+"""Takes send batches from NATS and delivers them to Telegram."""

@@ -1,0 +1,1 @@
+"""Takes recall batches from NATS and deletes the messages."""
