@@ -77,7 +77,7 @@ class ProgressV1(_Record):
 
 
 class ResolveV1(_Record):
-    """The owner of the open attempts has been silent past its lease: they become unconfirmed (send) or pending (recall)."""
+    """The owner of the open attempts has been silent past its lease: unconfirmed (send) or pending (recall)."""
 
     type: ClassVar[str] = "broadcasts.ledger.resolve.v1"
     kind: Literal["resolve"] = "resolve"

@@ -1,0 +1,77 @@
+"""What the protocol needs from the world: a ledger, an attempt at Telegram, a pace, a clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from broadcast_contracts import BatchKey, Cause, LedgerRecord, Outcome
+
+
+class Conflict(Exception):
+    """Somebody appended to this batch's log first: read it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as it stands in the log; `version` is its stream sequence."""
+
+    version: int
+    record: LedgerRecord
+
+
+class Ledger(Protocol):
+    """The fenced log of each batch."""
+
+    async def read(self, key: BatchKey) -> Sequence[Entry]:
+        """The whole log of a batch, oldest first; empty where there is none."""
+        ...
+
+    async def append(self, key: BatchKey, expected: int, record: LedgerRecord, *, rollup: bool = False) -> int:
+        """Append if `expected` is the newest version (0 for an empty log) and answer the new version.
+
+        Raises `Conflict` when it is not. A lost acknowledgement is settled by reading back the record's nonce.
+        With `rollup` the record replaces all before it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one attempt came to.
+
+    `pause` (seconds) and `halt` come with `Outcome.UNATTEMPTED`: nothing was delivered and nobody is to blame but the
+    rate, the content or the token.
+    """
+
+    outcome: Outcome
+    messages: tuple[int, ...] = ()
+    chat: int | None = None
+    reason: str = ""
+    pause: float = 0.0
+    halt: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Permits to send: slot k may be used at `first + k * interval`, on the event loop's clock (seconds)."""
+
+    first: float
+    interval: float
+    count: int
+
+
+class Pace(Protocol):
+    """The budget of one bot, shared by every replica of both workers."""
+
+    async def reserve(self, want: int) -> Slots:
+        """Wait for the next permits, at least one and at most `want`; first come, first served within a process."""
+        ...
+
+    async def pause(self, seconds: float) -> None:
+        """Telegram asked the bot to be silent: tell every replica."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether a pause is in force: unused slots must be handed back."""
+        ...
