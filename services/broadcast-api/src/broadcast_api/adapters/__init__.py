@@ -1,0 +1,1 @@
+"""The event store, the read models and NATS."""

@@ -1,0 +1,82 @@
+"""One engine for SQLite and PostgreSQL, with two doors: `read` and `write`."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from broadcast_api.adapters.schema import metadata
+
+LOCK_TIMEOUT_SECONDS = 15
+
+
+class Database:
+    """The SQL database of read models, directory and delivery rows. Synchronous: call it from a thread.
+
+    `url` is an SQLAlchemy URL (`sqlite:///path` or `postgresql+psycopg://…`).
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """SQLite has one writer at a time and no row locks."""
+        return self.engine.dialect.name == "sqlite"
+
+    def create_schema(self) -> None:
+        """Create what is missing; harmless when nothing is."""
+        metadata.create_all(self.engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading; never blocks a writer."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, snapshot: bool = False) -> Iterator[Connection]:
+        """A transaction, committed at the end. With `snapshot` all its statements see the same moment."""
+        with self.engine.connect() as connection:
+            if snapshot and not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            connection.info["writes"] = True
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                connection.info.pop("writes", None)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that starts reading and writes later would fail with "database is locked": take the lock at once.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.info.get("writes") else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(
+        url,
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        connect_args={"options": f"-c lock_timeout={LOCK_TIMEOUT_SECONDS}s"},
+    )

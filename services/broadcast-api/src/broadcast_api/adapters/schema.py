@@ -1,0 +1,197 @@
+"""The SQL tables: the directory, the read models, the plan of each run and a row for every recipient of it.
+
+Everything here but `recipients` can be rebuilt from the event store and the ledgers.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+
+metadata = MetaData()
+
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+Time = DateTime(timezone=True)
+
+
+meta = Table("meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False))
+"""Facts about this installation, such as the epoch of the event store."""
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("reader", String(64), primary_key=True),
+    Column("notification_id", BigInteger, nullable=False),
+    Column("stream_sequence", BigInteger, nullable=False, default=0),
+)
+"""How far each reader of the event store has come, written in the transaction of what it wrote."""
+
+recipients = Table(
+    "recipients",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("bot", String(32), nullable=False),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("status", String(16), nullable=False, default="active"),
+    Column("username", String(64)),
+    Column("first_name", Text, nullable=False, default=""),
+    Column("last_name", Text, nullable=False, default=""),
+    Column("language", String(16)),
+    Column("kind", String(16), nullable=False, default="employee"),
+    Column("department", Text),
+    Column("position", Text),
+    Column("external_id", Text),
+    Column("created_at", Time, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    UniqueConstraint("bot", "chat_id"),
+    Index("recipients_of_bot", "bot", "id"),
+    sqlite_autoincrement=True,
+)
+"""The people connected to a bot. status: active, blocked, deactivated, not_started; kind: employee, contractor."""
+
+audiences = Table(
+    "audiences",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("bot", String(32), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("definition", JSON, nullable=False),
+    Column("archived", Boolean, nullable=False, default=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Time, nullable=False),
+)
+
+audience_members = Table(
+    "audience_members",
+    metadata,
+    Column("audience_id", Uuid, ForeignKey("audiences.id"), primary_key=True),
+    Column("recipient_id", BigInteger, primary_key=True),
+)
+"""Who is in an audience that is an explicit list."""
+
+broadcasts = Table(
+    "broadcasts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("bot", String(32), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("search", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("parse_mode", String(16), nullable=False),
+    Column("link_preview", Boolean, nullable=False),
+    Column("silent", Boolean, nullable=False),
+    Column("audience_id", Uuid, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("stopping", Boolean, nullable=False, default=False),
+    Column("stop_cause", String(32)),
+    Column("stop_detail", Text),
+    Column("created_by_name", Text, nullable=False),
+    Column("created_by_position", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("sent_at", Time),
+    Column("run", Integer, nullable=False, default=0),
+    Column("version", Integer, nullable=False),
+    Index("broadcasts_by_time", "created_at", "id"),
+    Index("broadcasts_by_status", "status", "created_at", "id"),
+    Index("broadcasts_by_audience", "audience_id"),
+)
+"""The list that officials see; `search` is the name in lower case, `sent_at` when the latest run started."""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("broadcast_id", Uuid, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("bot", String(32), nullable=False),
+    Column("audience_id", Uuid, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("leg", Integer, nullable=False, default=1),
+    Column("state", String(16), nullable=False),
+    Column("started_at", Time, nullable=False),
+    # the frozen audience
+    Column("frozen_up_to", BigInteger, nullable=False, default=0),
+    Column("frozen", Boolean, nullable=False, default=False),
+    Column("size", Integer, nullable=False, default=0),
+    Column("batch_size", Integer, nullable=False),
+    # counts: absolute, summed from `batches` whenever one of them changes
+    Column("total", Integer, nullable=False, default=0),
+    Column("delivered", Integer, nullable=False, default=0),
+    Column("failed", Integer, nullable=False, default=0),
+    Column("blocked", Integer, nullable=False, default=0),
+    Column("unconfirmed", Integer, nullable=False, default=0),
+    Column("skipped", Integer, nullable=False, default=0),
+    Column("recalled", Integer, nullable=False, default=0),
+    Column("unrecalled", Integer, nullable=False, default=0),
+    UniqueConstraint("broadcast_id", "run"),
+    Index("runs_by_state", "state"),
+)
+"""A run. Run 0 holds the test messages of a broadcast and has the state `test`.
+
+state: sending, stopping, stopped, sent, recalling, recalled. It is the fence between planner and stop: a batch is
+marked issued only while the locked row says `sending`. `size` counts those to be attempted, `total` everybody.
+"""
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("runs.id"), primary_key=True),
+    Column("batch", Integer, primary_key=True),
+    Column("size", Integer, nullable=False),
+    # the plan
+    Column("issued_leg", Integer, nullable=False, default=0),
+    Column("issues", Integer, nullable=False, default=0),
+    Column("issued_at", Time),
+    # the ledger, as of `version`
+    Column("version", BigInteger, nullable=False, default=0),
+    Column("closed_leg", Integer, nullable=False, default=0),
+    Column("in_flight", Integer, nullable=False, default=0),
+    Column("sealed", Boolean, nullable=False, default=False),
+    Column("delivered", Integer, nullable=False, default=0),
+    Column("failed", Integer, nullable=False, default=0),
+    Column("blocked", Integer, nullable=False, default=0),
+    Column("unconfirmed", Integer, nullable=False, default=0),
+    Column("skipped", Integer, nullable=False, default=0),
+    # the recall ledger, as of `recall_version`
+    Column("recall_issues", Integer, nullable=False, default=0),
+    Column("recall_issued_at", Time),
+    Column("recall_version", BigInteger, nullable=False, default=0),
+    Column("recall_sealed", Boolean, nullable=False, default=False),
+    Column("recalled", Integer, nullable=False, default=0),
+    Column("unrecalled", Integer, nullable=False, default=0),
+    Index("batches_to_plan", "run_id", "sealed", "issued_leg"),
+)
+"""A batch of a run. Batch -1 holds those who were known to be unreachable when the audience was frozen."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("runs.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("recipient_id", BigInteger, nullable=False),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("outcome", String(16)),
+    Column("reason", Text),
+    Column("message_ids", Text),
+    Column("sent_at", BigInteger),
+    Column("recall_outcome", String(16)),
+    Column("recall_reason", Text),
+    sqlite_with_rowid=False,
+)
+"""A recipient of a run: batch = position // batch size, recipient i of the batch = position % batch size.
+
+Negative positions belong to batch -1. `outcome` is null while pending; `message_ids` is a comma-separated list;
+`sent_at` is unix seconds.
+"""

@@ -1,0 +1,1 @@
+"""The rules: what a broadcast and an audience may do. No I/O."""
