@@ -8,7 +8,7 @@ from uuid import UUID
 from broadcast_contracts.ledger import BatchKey
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-GIB = 1024**3
+MIB, GIB = 1024**2, 1024**3
 
 Lane = Literal["send", "test", "recall"]
 BOT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -51,26 +51,26 @@ class Bucket:
     memory: bool = False
 
 
-BROADCASTS = Stream("BROADCASTS", ("broadcasts.event.>",), max_age=30 * DAY, max_bytes=4 * GIB)
+BROADCASTS = Stream("BROADCASTS", ("broadcasts.event.>",), max_age=30 * DAY, max_bytes=256 * MIB)
 COUNTS = Stream(
-    "COUNTS", ("broadcasts.counts.>",), max_age=30 * DAY, max_bytes=4 * GIB, max_msgs_per_subject=1, discard="old"
+    "COUNTS", ("broadcasts.counts.>",), max_age=30 * DAY, max_bytes=256 * MIB, max_msgs_per_subject=1, discard="old"
 )
-JOBS = Stream("JOBS", ("broadcasts.job.>",), max_age=3 * DAY, max_bytes=4 * GIB, retention="workqueue")
-LEDGER = Stream("LEDGER", ("broadcasts.ledger.>",), max_age=7 * DAY, max_bytes=16 * GIB, allow_rollup=True)
+JOBS = Stream("JOBS", ("broadcasts.job.>",), max_age=3 * DAY, max_bytes=256 * MIB, retention="workqueue")
+LEDGER = Stream("LEDGER", ("broadcasts.ledger.>",), max_age=7 * DAY, max_bytes=2 * GIB, allow_rollup=True)
 RECALL_LEDGER = Stream(
-    "RECALL_LEDGER", ("broadcasts.recall_ledger.>",), max_age=7 * DAY, max_bytes=8 * GIB, allow_rollup=True
+    "RECALL_LEDGER", ("broadcasts.recall_ledger.>",), max_age=7 * DAY, max_bytes=1 * GIB, allow_rollup=True
 )
 DEAD = Stream(
     "DEAD",
     ("broadcasts.dead.>", "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>"),
     max_age=30 * DAY,
-    max_bytes=1 * GIB,
+    max_bytes=128 * MIB,
     discard="old",
 )
 STREAMS = (BROADCASTS, COUNTS, JOBS, LEDGER, RECALL_LEDGER, DEAD)
 
-CONTROL = Bucket("control", max_bytes=GIB // 4, ttl=7 * DAY)
-PACING = Bucket("pacing", max_bytes=16 * 1024**2, memory=True)
+CONTROL = Bucket("control", max_bytes=64 * MIB, ttl=7 * DAY)
+PACING = Bucket("pacing", max_bytes=16 * MIB, memory=True)
 BUCKETS = (CONTROL, PACING)
 
 JOB_MAX_AGE = 2 * DAY

@@ -67,6 +67,10 @@ class Pace(Protocol):
         """Wait for the next permits, at least one and at most `want`; first come, first served within a process."""
         ...
 
+    async def turn(self, slots: Slots, k: int) -> None:
+        """Sleep until slot k may be used. Late senders of a process keep the interval instead of bunching up."""
+        ...
+
     async def pause(self, seconds: float) -> None:
         """Telegram asked the bot to be silent: tell every replica."""
         ...
