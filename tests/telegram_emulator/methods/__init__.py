@@ -1,0 +1,6 @@
+"""The methods of the Bot API, one module per family; importing the package registers them."""
+
+from . import account, deletes, messages, polling
+from .registry import METHODS, Call, Method, Result
+
+__all__ = ["METHODS", "Call", "Method", "Result", "account", "deletes", "messages", "polling"]
