@@ -1,1 +1,21 @@
 """The delivery protocol: the fenced ledger of a batch and the worker that stands on it."""
+
+from broadcast_delivery.fold import Fold, Purpose, fold
+from broadcast_delivery.ports import Conflict, Entry, Ledger, Pace, Slots, Verdict
+from broadcast_delivery.worker import Batch, End, Lease, Worker
+
+__all__ = [
+    "Batch",
+    "Conflict",
+    "End",
+    "Entry",
+    "Fold",
+    "Lease",
+    "Ledger",
+    "Pace",
+    "Purpose",
+    "Slots",
+    "Verdict",
+    "Worker",
+    "fold",
+]

@@ -1,0 +1,95 @@
+"""A real nats-server with JetStream on a random port, for as long as a test needs it."""
+
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import sysconfig
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import nats
+import pytest
+from nats.aio.client import Client
+
+
+def nats_server_binary() -> str:
+    """The server of the wheel, else one on the PATH."""
+    wheel = Path(sysconfig.get_path("scripts")) / "nats-server"
+    found = str(wheel) if wheel.exists() else shutil.which("nats-server")
+    if not found:
+        raise RuntimeError("nats-server is not installed: run `make install`")
+    return found
+
+
+class NatsServer:
+    """A server that can be stopped, killed and started again on the same port and store."""
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+        self.port = -1
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        ports = self.store / "ports"
+        ports.mkdir(parents=True, exist_ok=True)
+        for old in ports.glob("*.ports"):
+            old.unlink()
+        self._process = subprocess.Popen(
+            [
+                nats_server_binary(),
+                *(
+                    "-a",
+                    "127.0.0.1",
+                    "-p",
+                    str(self.port),
+                    "-js",
+                    "-sd",
+                    str(self.store),
+                    "--ports_file_dir",
+                    str(ports),
+                ),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            for file in ports.glob("*.ports"):
+                try:
+                    self.port = int(json.loads(file.read_text())["nats"][0].rsplit(":", 1)[1])
+                except (ValueError, KeyError):
+                    continue  # still being written
+                return
+            time.sleep(0.01)
+        raise RuntimeError("nats-server did not start")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(20)
+            self._process = None
+
+
+@pytest.fixture
+def nats_server() -> Iterator[NatsServer]:
+    store = Path(tempfile.mkdtemp(prefix="nats-"))
+    server = NatsServer(store)
+    server.start()
+    yield server
+    server.stop(signal.SIGKILL)
+    shutil.rmtree(store, ignore_errors=True)
+
+
+@pytest.fixture
+async def nats_client(nats_server: NatsServer) -> AsyncIterator[Client]:
+    client = await nats.connect(nats_server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
+    yield client
+    await asyncio.wait_for(client.close(), 10)
