@@ -5,7 +5,6 @@ mentioned users and custom emoji exist.
 """
 
 from broadcast_contracts import ParseMode
-
 from broadcast_telegram.formatting.entities import Entity, FormattedText, FormattingError, public
 from broadcast_telegram.formatting.html import parse_html
 from broadcast_telegram.formatting.markdown import parse_markdown

@@ -13,7 +13,7 @@ _CONTROLS = {code: " " for code in range(33) if chr(code) not in "\n\r"}
 _REMOVED = re.compile("[\r\u2028-\u202e\u0333\u033f\u030a]")
 _DIRECTION_MARKS = re.compile("[\u200e\u200f]{2,}")
 _INVISIBLE = re.compile(
-    "[ \t\r\n\v\0\u1680\u180e\u2000-\u200f\u202e\u202f\u205f\u2800\u3000\ufffc\ufeff\U000e0000-\U000e0fff]*"
+    "[ \t\r\n\v\0\u1680\u180e\u2000-\u200f\u202e\u202f\u205f\u2800\u3000\ufffc\ufeff\xa0\U000e0000-\U000e007f]*"
 )
 _TRIMMED = " \n"
 
