@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 
 from broadcast_api.adapters.schema import metadata
 
@@ -49,6 +50,10 @@ class Database:
             finally:
                 connection.info.pop("writes", None)
 
+    def upsert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An INSERT that can say `on_conflict_do_update` and `on_conflict_do_nothing`."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -66,7 +71,7 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that starts reading and writes later would fail with "database is locked": take the lock at once.
+        # What starts reading and writes later would fail with "database is locked": take the lock at once.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.info.get("writes") else "BEGIN")
 
     return engine

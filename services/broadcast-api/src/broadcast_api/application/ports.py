@@ -1,0 +1,50 @@
+"""What the use cases need from the world."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from broadcast_api.domain.audience import Audience, Definition
+from broadcast_api.domain.broadcast import Broadcast
+
+
+class Conflict(Exception):
+    """Somebody else changed the aggregate first: load it again."""
+
+
+class Store(Protocol):
+    """Where aggregates live."""
+
+    def broadcast(self, id: UUID) -> Broadcast:
+        """Raises `NotFound`."""
+        ...
+
+    def audience(self, id: UUID) -> Audience:
+        """Raises `NotFound`."""
+        ...
+
+    def append(self, aggregate: Aggregate) -> None:
+        """Store the pending events; raises `Conflict`."""
+        ...
+
+
+class ReadModels(Protocol):
+    """The copies that are read."""
+
+    def catch_up(self) -> int:
+        """Apply every stored event not applied yet; answers how many there were."""
+        ...
+
+
+class People(Protocol):
+    """The directory."""
+
+    def unknown(self, bot: str, ids: Sequence[int]) -> list[int]:
+        """Those of the ids that are nobody connected to the bot."""
+        ...
+
+    def anybody(self, bot: str, audience_id: UUID, definition: Definition) -> bool:
+        """Whether the audience holds anybody at all, reachable or not."""
+        ...

@@ -1,0 +1,104 @@
+"""An audience: a named way to say who gets a broadcast. It is resolved to people when sending starts."""
+
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from broadcast_api.domain.call import Call, Obeyed, already_obeyed
+from broadcast_api.domain.errors import AudienceArchived, BadDefinition
+
+MEMBERS_MAX = 10_000
+ATTRIBUTES = ("kind", "department", "position", "language")
+
+Definition = dict[str, Any]
+"""`{"kind": "everyone"}`, `{"kind": "list"}` or `{"kind": "attributes", "where": {attribute: [value, …]}}`: all given
+attributes must match, each by any of its values."""
+
+
+class Audience(Aggregate):
+    """The members of an explicit list are directory ids; they stand in the event and not in the aggregate."""
+
+    TOPIC = "audience"
+
+    class Event(Obeyed, Aggregate.Event):
+        """Who did it and under which request; `timestamp` says when."""
+
+    class Created(Event, Aggregate.Created):
+        TOPIC = "audience.created"
+        bot: str
+        name: str
+        definition: Definition
+        members: list[int]
+
+    class Edited(Event):
+        """`members` is None when the list did not change."""
+
+        TOPIC = "audience.edited"
+        name: str
+        definition: Definition
+        members: list[int] | None
+
+        def assign(self, aggregate: "Audience") -> None:
+            aggregate.name, aggregate.definition = self.name, self.definition
+
+    class Archived(Event):
+        TOPIC = "audience.archived"
+
+        def assign(self, aggregate: "Audience") -> None:
+            aggregate.archived = True
+
+    def __init__(self, bot: str, name: str, definition: Definition) -> None:
+        self.bot, self.name, self.definition = bot, name, definition
+        self.archived = False
+        self.handled: dict[str, str] = {}
+
+    @classmethod
+    def create(
+        cls, id: UUID, *, bot: str, name: str, definition: Definition, members: list[int], call: Call
+    ) -> "Audience":
+        """A new audience."""
+        check(definition, members)
+        return cls._create(
+            cls.Created, id=id, bot=bot, name=name, definition=definition, members=members, **call.fields()
+        )
+
+    def obeyed(self, call: Call) -> bool:
+        """Whether this very request was obeyed before."""
+        return already_obeyed(self.handled, call)
+
+    def edit(self, *, name: str, definition: Definition, members: list[int] | None, call: Call) -> None:
+        """Rename or redefine it; runs under way keep the people they started with."""
+        self._not_archived()
+        check(definition, members)
+        if (name, definition) == (self.name, self.definition) and members is None:
+            return
+        self.trigger_event(self.Edited, name=name, definition=definition, members=members, **call.fields())
+
+    def archive(self, call: Call) -> None:
+        """Take it out of use."""
+        self._not_archived()
+        self.trigger_event(self.Archived, **call.fields())
+
+    def _not_archived(self) -> None:
+        if self.archived:
+            raise AudienceArchived()
+
+
+def check(definition: Definition, members: list[int] | None) -> None:
+    """Raises `BadDefinition` unless the definition can be resolved."""
+    if members and definition.get("kind") != "list":
+        raise BadDefinition(reason="only a list has members")
+    match definition:
+        case {"kind": "everyone", **rest} if not rest:
+            return
+        case {"kind": "list", **rest} if not rest:
+            if members is not None and not 1 <= len(members) <= MEMBERS_MAX:
+                raise BadDefinition(reason=f"a list has 1 to {MEMBERS_MAX} members")
+        case {"kind": "attributes", "where": dict(where), **rest} if where and not rest:
+            if unknown := set(where) - set(ATTRIBUTES):
+                raise BadDefinition(reason=f"unknown attribute {min(unknown)}")
+            if not all(isinstance(values, list) and values for values in where.values()):
+                raise BadDefinition(reason="every attribute needs at least one value")
+        case _:
+            raise BadDefinition(reason="everyone, list or attributes")

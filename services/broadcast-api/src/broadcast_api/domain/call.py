@@ -1,0 +1,63 @@
+"""Who asks for a command, and how the same request is recognised when it comes again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eventsourcing.domain import Aggregate
+
+from broadcast_api.domain.errors import KeyReused
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An official."""
+
+    name: str
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `by` is None where the system itself acts.
+
+    `key` is the client's Idempotency-Key and `digest` the fingerprint of what was asked under it.
+    """
+
+    by: Actor | None = None
+    request_id: str = ""
+    key: str = ""
+    digest: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """What every event records of its request."""
+        request = {"id": self.request_id, "key": self.key, "digest": self.digest}
+        by = None if self.by is None else {"name": self.by.name, "position": self.by.position}
+        return {"by": by, "request": {name: value for name, value in request.items() if value}}
+
+
+SYSTEM = Call()
+
+
+class Obeyed(Aggregate.Event):
+    """An event that an aggregate remembers by the key of its request."""
+
+    by: dict[str, str] | None
+    request: dict[str, str]
+
+    def apply(self, aggregate: Any) -> None:
+        """Remember the request, then change the aggregate."""
+        if key := self.request.get("key"):
+            aggregate.handled[key] = self.request["digest"]
+        self.assign(aggregate)
+
+    def assign(self, aggregate: Any) -> None:
+        """Only assigns: the rules were checked by the command."""
+
+
+def already_obeyed(handled: dict[str, str], call: Call) -> bool:
+    """Whether this very request was obeyed before; raises `KeyReused` when its key came with something else."""
+    if not call.key or call.key not in handled:
+        return False
+    if handled[call.key] != call.digest:
+        raise KeyReused(call.key)
+    return True

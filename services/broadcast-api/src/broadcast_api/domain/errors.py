@@ -1,0 +1,137 @@
+"""Everything a command can be refused for. `code` is stable for machines, `facts` are the words of the explanation."""
+
+from typing import ClassVar
+from uuid import UUID
+
+
+class Refused(Exception):
+    """The root of the tree."""
+
+    code: ClassVar[str]
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.code, facts)
+        self.facts = facts
+
+
+class NotFound(Refused):
+    """There is no such broadcast, audience or recipient."""
+
+    code = "not_found"
+
+    def __init__(self, kind: str, id: UUID | int | str) -> None:
+        super().__init__(kind=kind, id=str(id))
+
+
+class Stale(Refused):
+    """The caller saw an older version."""
+
+    code = "stale"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version=version)
+        self.version = version
+
+
+class Busy(Refused):
+    """Too many changes at once: the command lost every race for it. Nothing happened."""
+
+    code = "busy"
+
+
+class KeyReused(Refused):
+    """The Idempotency-Key was used before, for something else."""
+
+    code = "key_reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key=key)
+
+
+class WrongState(Refused):
+    """The command does not fit the state of the broadcast."""
+
+    def __init__(self, status: str, *, stopping: bool = False) -> None:
+        super().__init__(status_now=status, stopping=stopping)
+
+
+class NotCreated(WrongState):
+    """Only a created broadcast can be edited, deleted, tried out or sent."""
+
+    code = "not_created"
+
+
+class NotSending(WrongState):
+    """Only what is being sent can be stopped."""
+
+    code = "not_sending"
+
+
+class AlreadyStopping(WrongState):
+    """It is being stopped already."""
+
+    code = "already_stopping"
+
+
+class NotStopped(WrongState):
+    """Only a stopped broadcast can be resumed."""
+
+    code = "not_stopped"
+
+
+class NotRecallable(WrongState):
+    """Only a stopped or sent broadcast can be recalled."""
+
+    code = "not_recallable"
+
+
+class AudienceEmpty(Refused):
+    """Nobody at all is in the audience."""
+
+    code = "audience_empty"
+
+
+class AudienceArchived(Refused):
+    """The audience was archived: choose another."""
+
+    code = "audience_archived"
+
+
+class Unusable(Refused):
+    """What the caller gave cannot be used; it is not a matter of state."""
+
+
+class UnknownBot(Unusable):
+    """No such bot is configured."""
+
+    code = "unknown_bot"
+
+
+class UnknownAudience(Unusable):
+    """There is no such audience."""
+
+    code = "unknown_audience"
+
+
+class UnknownRecipients(Unusable):
+    """These ids are nobody connected to the bot."""
+
+    code = "unknown_recipients"
+
+
+class OtherBot(Unusable):
+    """The audience belongs to another bot than the broadcast."""
+
+    code = "other_bot"
+
+
+class BadText(Unusable):
+    """Telegram would refuse the text; `byte_offset` says where, if it would."""
+
+    code = "bad_text"
+
+
+class BadDefinition(Unusable):
+    """The audience is not defined in a way that can be resolved."""
+
+    code = "bad_definition"
