@@ -124,7 +124,7 @@ async def _hang(connection: Connection, seconds: float) -> web.StreamResponse:
     """Say nothing until the client goes away or the time is over, then reset the connection."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    while loop.time() < end and not connection.is_cut:  # noqa: ASYNC110 - aiohttp tells nobody that a client left
+    while loop.time() < end and not connection.is_cut:
         await asyncio.sleep(min(0.05, seconds))
     connection.cut()
     return web.Response(status=500)

@@ -62,6 +62,10 @@ class Content:
         """What Telegram compares to say that a message is not modified."""
         return self.kind, self.text, self.entities, self.file and self.file.unique_id, self.markup
 
+    @property
+    def has_inline_keyboard(self) -> bool:
+        return self.markup.startswith('{"inline_keyboard"')
+
     def read_by(self, chat_id: int) -> bool:
         """Note a reader; True when this chat has received the same content before."""
         if not self.first_reader:

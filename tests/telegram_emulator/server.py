@@ -11,6 +11,7 @@ from .connection import Server
 from .control import Control
 from .emulation import Emulation
 from .limits import Limits
+from .pages import Pages
 
 
 class Emulator:
@@ -33,6 +34,7 @@ class Emulator:
         async with aiohttp.ClientSession() as session:
             self._bots = BotApi(self.emulation, session)
             self._control = Control(self.emulation)
+            self._pages = Pages(self.emulation)
             server = Server(self._answer)
             runner = web.ServerRunner(server, shutdown_timeout=0.2)
             await runner.setup()
@@ -51,4 +53,4 @@ class Emulator:
             return await self._bots.answer(request, path)
         if path.startswith("/_control/"):
             return await self._control.answer(request, path)
-        return web.Response(status=404, text="404: Not Found")
+        return self._pages.answer(request, path)

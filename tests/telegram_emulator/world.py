@@ -27,11 +27,12 @@ class BotAccount:
         self.updates = Updates()
         self.chats: dict[int, Chat] = {}
         self.calls: dict[str, int] = {}
+        self.files: dict[str, File] = {}
+        self.shelf: dict[str, bytes] = {}
         self.forget_messages()
 
     def forget_messages(self) -> None:
         self.history = History()
-        self.files: dict[str, File] = {}
         self.uploaded_bytes = 0
         self.uploads = 0
         self.refused_429 = 0
@@ -84,7 +85,7 @@ class BotAccount:
                 message["caption_entities"] = orjson.Fragment(content.entities)
         if content.protected:
             message["has_protected_content"] = True
-        if content.markup.startswith('{"inline_keyboard"'):
+        if content.has_inline_keyboard:
             message["reply_markup"] = orjson.Fragment(content.markup)
         return message
 
