@@ -8,8 +8,8 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from broadcast_contracts import BatchKey, CloseV1, Outcome, ProgressV1, Result, SealV1
-from broadcast_contracts.topology import LEDGER, STREAMS, consumers
-from broadcast_delivery import Conflict
+from broadcast_contracts.topology import LEDGER, STREAMS, consumers, ledger_subject
+from broadcast_delivery import Conflict, Entry
 from broadcast_delivery.jetstream import JetStreamLedger
 from broadcast_delivery.topology import ensure
 from tests.support.nats import NatsServer
@@ -34,7 +34,18 @@ async def test_what_was_appended_is_read_back_in_order(ledger: JetStreamLedger) 
     first = await ledger.append(KEY, 0, ProgressV1(nonce="a", owner="w", opened=[0, 1]))
     await ledger.append(BatchKey(KEY.broadcast_id, 1, 1), 0, CloseV1(nonce="x", leg=1))
     second = await ledger.append(KEY, first, CloseV1(nonce="b", leg=1))
-    assert [(entry.version, entry.record.nonce) for entry in await ledger.read(KEY)] == [(first, "a"), (second, "b")]
+    versions = [(entry.version, entry.record and entry.record.nonce) for entry in await ledger.read(KEY)]
+    assert versions == [(first, "a"), (second, "b")]
+
+
+async def test_a_record_that_cannot_be_read_moves_the_version_and_nothing_else(
+    ledger: JetStreamLedger, js: JetStreamContext
+) -> None:
+    poison = await js.publish(ledger_subject(LEDGER, KEY), b"not json")
+    assert await ledger.read(KEY) == [Entry(poison.seq, None)]
+    with pytest.raises(Conflict):
+        await ledger.append(KEY, 0, CloseV1(nonce="a", leg=1))
+    assert await ledger.append(KEY, poison.seq, CloseV1(nonce="a", leg=1)) > poison.seq
 
 
 async def test_of_many_appends_at_one_version_exactly_one_wins(ledger: JetStreamLedger) -> None:

@@ -49,6 +49,8 @@ class Fold:
         """Take the next record; answers the recipients whose result changed (perhaps back to pending)."""
         self.version = entry.version
         match entry.record:
+            case None:
+                return set()
             case ProgressV1() as step:
                 changed = {result.i for result in step.results if self._learn(result)}
                 for i in step.opened:

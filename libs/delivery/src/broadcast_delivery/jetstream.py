@@ -8,7 +8,7 @@ import nats.errors
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
-from broadcast_contracts import BatchKey, LedgerRecord, decode_record, encode
+from broadcast_contracts import BatchKey, LedgerRecord, Malformed, decode_record, encode
 from broadcast_contracts.topology import Stream, ledger_subject
 from broadcast_delivery.ports import Conflict, Entry
 
@@ -54,7 +54,7 @@ class JetStreamLedger:
             # A refusal may be the echo of our own append whose acknowledgement was lost: look for the nonce.
             later = await self._read_from(key, expected + 1)
             for entry in later:
-                if entry.record.nonce == record.nonce:
+                if entry.record is not None and entry.record.nonce == record.nonce:
                     return entry.version
             if later or refused:
                 raise Conflict(str(key))
@@ -73,5 +73,12 @@ class JetStreamLedger:
                 continue
             if message.seq is None or message.data is None:
                 return entries
-            entries.append(Entry(message.seq, decode_record(message.data)))
+            entries.append(Entry(message.seq, self._decode(key, message.data)))
             sequence = message.seq + 1
+
+    def _decode(self, key: BatchKey, body: bytes) -> LedgerRecord | None:
+        try:
+            return decode_record(body)
+        except Malformed as error:
+            log.error("ledger_record_malformed", extra={"batch": str(key), "error": str(error)})
+            return None

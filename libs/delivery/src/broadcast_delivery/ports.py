@@ -13,10 +13,13 @@ class Conflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record as it stands in the log; `version` is its stream sequence."""
+    """A record as it stands in the log; `version` is its stream sequence.
+
+    A record that cannot be read is None: it moves the version and changes nothing, for everybody alike.
+    """
 
     version: int
-    record: LedgerRecord
+    record: LedgerRecord | None
 
 
 class Ledger(Protocol):

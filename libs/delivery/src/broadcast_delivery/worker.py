@@ -86,12 +86,12 @@ class Worker:
         lease: Lease,
         window: int,
         stopped: Callable[[BatchKey, int], bool] = lambda key, leg: False,
-        on_step: Callable[[Batch, Fold], Awaitable[None]] | None = None,
+        on_step: Callable[[Batch, Fold], None] | None = None,
     ) -> None:
         """`window` bounds the open attempts of a batch: what a crash can leave unconfirmed.
 
         `stopped(key, leg)` is the hint that the run was stopped in that leg. `on_step` sees the state after each
-        append. `owner` names the process.
+        append, at once: it must not wait. `owner` names the process.
         """
         self._ledger, self._owner, self._lease, self._window = ledger, owner, lease, window
         self._stopped, self._on_step = stopped, on_step
@@ -216,8 +216,6 @@ class _Task:
         for k, i in enumerate(opened):
             task = asyncio.create_task(self._attempt_in_slot(i, window, deadline, slots, k))
             self._air[i] = task
-        if self._worker._on_step:
-            await self._worker._on_step(self._batch, self._state)
 
     async def _attempt_in_slot(self, i: int, window: int, deadline: float, slots: Slots, k: int) -> None:
         await self._pace.turn(slots, k)
@@ -266,8 +264,6 @@ class _Task:
         step = ProgressV1(nonce=_nonce(), owner=self._owner, results=facts)
         while not await self._append(step):
             step = step.model_copy(update={"nonce": _nonce()})
-        if self._worker._on_step:
-            await self._worker._on_step(self._batch, self._state)
 
     async def _append(self, record: LedgerRecord) -> bool:
         """Append at the version we know; on a conflict read the log again and answer False."""
@@ -279,6 +275,8 @@ class _Task:
             await self._read()
             return False
         self._state.apply(Entry(version, record))
+        if self._worker._on_step:
+            self._worker._on_step(self._batch, self._state)
         return True
 
     async def _read(self) -> None:

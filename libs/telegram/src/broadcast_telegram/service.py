@@ -1,0 +1,239 @@
+"""The shell of a worker process: NATS, a pace and a messenger per bot, job handling, health, draining."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import nats.errors
+from faststream import AckPolicy
+from faststream.asgi import AsgiFastStream, AsgiResponse, get
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.js import JetStreamContext
+from nats.js.errors import Error as JetStreamError
+
+from broadcast_contracts import Job, Malformed, Message, decode
+from broadcast_contracts.topology import JOBS, Lane, Stream, job_consumer
+from broadcast_delivery import Batch, End, Fold, Verdict, Worker
+from broadcast_delivery.control import StopHints
+from broadcast_delivery.jetstream import JetStreamLedger
+from broadcast_delivery.publish import park
+from broadcast_telegram.counts_feed import CountsFeed
+from broadcast_telegram.messenger import Messenger
+from broadcast_telegram.pacing import KvPace
+from broadcast_telegram.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE_SECONDS = 10
+"""Well below the consumers' ack_wait."""
+
+HALTED_RETRY_SECONDS = 30
+FAILED_RETRY_SECONDS = 5
+
+J = TypeVar("J", bound=Job)
+
+
+@dataclass(frozen=True, slots=True)
+class Craft(Generic[J]):
+    """What makes a worker a dispatcher or a revoker."""
+
+    name: str
+    lanes: tuple[Lane, ...]
+    job: type[J]
+    ledger: Stream
+    batch: Callable[[J], Batch]
+    attempt: Callable[[J, Messenger], Callable[[int], Awaitable[Verdict]]]
+    counts: Callable[[Batch, Fold], tuple[str, Message]]
+    """The subject and the message that tell the world how a batch stands."""
+
+
+class Service(Generic[J]):
+    """One worker process."""
+
+    def __init__(self, craft: Craft[J], settings: WorkerSettings) -> None:
+        self._craft, self._settings = craft, settings
+        self._bots = tuple(settings.bots)
+        self._draining = False
+        self._tasks: list[asyncio.Task[Any]] = []
+        self.broker = NatsBroker(
+            settings.nats_url,
+            name=craft.name,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            graceful_timeout=settings.shutdown_seconds,
+            logger=None,
+        )
+
+    def app(self) -> AsgiFastStream:
+        """The ASGI application: health over HTTP, work over NATS."""
+        stream = JStream(JOBS.name, declare=False)
+        for bot in self._bots:
+            for lane in self._craft.lanes:
+                consumer = job_consumer(lane, bot)
+                subscriber = self.broker.subscriber(
+                    consumer.filter_subject,
+                    stream=stream,
+                    durable=consumer.durable,
+                    pull_sub=PullSub(batch_size=1),
+                    max_workers=self._settings.concurrency,
+                    ack_policy=AckPolicy.MANUAL,
+                )
+                subscriber(self._handler(bot))
+        return AsgiFastStream(
+            self.broker,
+            logger=None,
+            on_startup=[self._start],
+            on_shutdown=[self._drain],
+            after_shutdown=[self._close],
+            asgi_routes=[("/livez", livez), ("/readyz", get(self._readyz)), ("/healthz", get(self._readyz))],
+        )
+
+    # -- life
+
+    async def _start(self) -> None:
+        client = await self.broker.connect()
+        self._js: JetStreamContext = client.jetstream(timeout=5)
+        await self._await_consumers()
+        self._hints = StopHints(client)
+        self._counts = CountsFeed(self._js, self._craft.name, self._craft.counts)
+        self._worker = Worker(
+            JetStreamLedger(self._js, self._craft.ledger),
+            owner=f"{self._craft.name}@{socket.gethostname()}:{os.getpid()}",
+            lease=self._settings.lease,
+            window=self._settings.window,
+            stopped=self._hints.stopped,
+            on_step=self._counts.note,
+        )
+        self._paces = {name: KvPace(client, name, bot.rate) for name, bot in self._settings.bots.items()}
+        self._messengers = {
+            name: Messenger(
+                bot.token, base_url=self._settings.telegram_url, timeout=self._settings.attempt_timeout_seconds
+            )
+            for name, bot in self._settings.bots.items()
+        }
+        self._tasks = [asyncio.create_task(self._hints.listen())]
+
+    async def _await_consumers(self) -> None:
+        """Streams and consumers are made by the api's bootstrap; wait for it rather than make our own."""
+        while True:
+            try:
+                await self._check_consumers()
+            except (JetStreamError, nats.errors.Error, TimeoutError) as error:
+                log.warning("waiting_for_streams", extra={"error": str(error)})
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def _check_consumers(self) -> None:
+        for bot in self._bots:
+            for lane in self._craft.lanes:
+                await self._js.consumer_info(JOBS.name, job_consumer(lane, bot).durable)
+
+    async def _drain(self) -> None:
+        self._draining = True
+        self._worker.drain()
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for pace in self._paces.values():
+            await pace.close()
+        for messenger in self._messengers.values():
+            await messenger.close()
+
+    async def _readyz(self, scope: object) -> AsgiResponse:
+        """Ready when NATS answers, the consumers are there and the process is not on its way out."""
+        if self._draining:
+            return AsgiResponse(b"draining", 503)
+        try:
+            await asyncio.wait_for(self._check_consumers(), 2)
+        except (JetStreamError, nats.errors.Error, TimeoutError) as error:
+            return AsgiResponse(f"nats: {error}".encode(), 503)
+        return AsgiResponse(b"ready", 200)
+
+    # -- work
+
+    def _handler(self, bot: str) -> Callable[[NatsMessage], Awaitable[None]]:
+        async def on_job(message: NatsMessage) -> None:
+            await self._handle(message, bot)
+
+        return on_job
+
+    async def _handle(self, message: NatsMessage, bot: str) -> None:
+        try:
+            job = self._read(message, bot)
+        except Malformed as error:
+            log.error("job_parked", extra={"subject": message.raw_message.subject, "error": str(error)})
+            await park(
+                self._js,
+                self._craft.name,
+                message.raw_message.subject,
+                message.raw_message.data,
+                str(error),
+                message.raw_message.headers,
+            )
+            await message.reject()
+            return
+        if job.not_after < datetime.now(UTC):
+            log.warning("job_expired", extra={"batch": str(job.key)})
+            await message.ack()
+            return
+        try:
+            async with keep_alive(message):
+                end = await self._work(job, bot)
+        except Exception:
+            log.exception("job_failed", extra={"batch": str(job.key)})
+            await message.nack(delay=FAILED_RETRY_SECONDS)
+            return
+        match end:
+            case End.HANDED_BACK:
+                await message.nack()
+            case End.HALTED:
+                await message.nack(delay=HALTED_RETRY_SECONDS)
+            case _:
+                await message.ack()
+
+    def _read(self, message: NatsMessage, bot: str) -> J:
+        job = decode(self._craft.job, message.raw_message.data)
+        if job.bot != bot:
+            raise Malformed(f"{job.type}: bot: {job.bot!r} on the lane of {bot!r}")
+        return job
+
+    async def _work(self, job: J, bot: str) -> End:
+        batch = self._craft.batch(job)
+        with self._hints.follow(batch.key):
+            attempt = self._craft.attempt(job, self._messengers[bot])
+            end = await self._worker.work(batch, self._paces[bot], attempt)
+        await self._counts.flush(batch.key)
+        log.info("batch_left", extra={"batch": str(batch.key), "end": end.value})
+        return end
+
+
+@contextlib.asynccontextmanager
+async def keep_alive(message: NatsMessage) -> AsyncIterator[None]:
+    """Tell NATS that the job is being worked on, for as long as it is."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(KEEP_ALIVE_SECONDS)
+            with contextlib.suppress(nats.errors.Error):
+                await message.in_progress()
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+@get
+async def livez(scope: object) -> AsgiResponse:
+    """Checks nothing outside: a process that answers is alive."""
+    return AsgiResponse(b"alive", 200)

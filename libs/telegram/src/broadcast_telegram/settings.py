@@ -1,0 +1,77 @@
+"""Settings that dispatcher and revoker share: typed, frozen, read once at start."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from broadcast_contracts.topology import BOT_NAME
+from broadcast_delivery import Lease
+
+BotName = Annotated[str, Field(pattern=f"^{BOT_NAME.pattern}$")]
+
+
+class BotSettings(BaseModel):
+    """One bot. `rate` is in messages per second: 30 free, up to 1000 with paid broadcasts (Bots FAQ); 0 lifts it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token: SecretStr
+    rate: float = Field(30.0, ge=0, le=1000)
+
+
+class WorkerSettings(BaseSettings):
+    """Environment variables `BROADCAST_<NAME>`. Times in seconds.
+
+    `bots` is JSON: `{"main": {"token": "123:abc", "rate": 30}}`; `bots_file` names a file that holds the same, for a
+    mounted secret. `window` bounds the open attempts of a batch, and so what a crash leaves unconfirmed.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BROADCAST_", frozen=True, extra="ignore")
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    bots: dict[BotName, BotSettings] = Field(default={})
+    bots_file: Path | None = None
+    telegram_url: str = "https://api.telegram.org"
+    concurrency: PositiveInt = Field(16, description="batches of one bot worked on at once")
+    window: PositiveInt = 20
+    lease_seconds: PositiveFloat = 20.0
+    lease_grace_seconds: PositiveFloat = 5.0
+    attempt_timeout_seconds: PositiveFloat = 10.0
+    shutdown_seconds: PositiveFloat = 25.0
+    host: str = "127.0.0.1"
+    port: int = Field(0, ge=0, le=65_535)
+    log_level: str = "INFO"
+
+    @property
+    def lease(self) -> Lease:
+        """The lease of an attempt."""
+        return Lease(self.lease_seconds, self.lease_grace_seconds, self.attempt_timeout_seconds)
+
+
+S = TypeVar("S", bound=WorkerSettings)
+
+
+def load(kind: type[S]) -> S:
+    """Read the settings; a bad value ends the process with one line that says which and why."""
+    try:
+        settings = kind()
+        if settings.bots_file:
+            settings = kind(bots=json.loads(settings.bots_file.read_text()))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = "_".join(str(part) for part in fault["loc"][:1]).upper()
+        place = ".".join(str(part) for part in fault["loc"][1:])
+        sys.exit(f"BROADCAST_{name}: {f'{place}: ' if place else ''}{fault['msg']}")
+    except (OSError, ValueError) as error:
+        sys.exit(f"BROADCAST_BOTS_FILE: {error}")
+    except Exception as error:  # pydantic-settings wraps JSON errors in its own
+        sys.exit(f"settings: {error}")
+    if not settings.bots:
+        sys.exit('BROADCAST_BOTS: no bot is configured; give {"main": {"token": "…"}} or BROADCAST_BOTS_FILE')
+    if settings.attempt_timeout_seconds >= settings.lease_seconds:
+        sys.exit("BROADCAST_LEASE_SECONDS: must be longer than BROADCAST_ATTEMPT_TIMEOUT_SECONDS")
+    return settings
