@@ -88,10 +88,12 @@ def _keyboard(content: Content) -> str:
     if not content.has_inline_keyboard:
         return ""
     rows = orjson.loads(content.markup)["inline_keyboard"]
-    buttons = "".join(
-        f"<div>{''.join(f'<span>{escape(str(button["text"]))}</span>' for button in row)}</div>" for row in rows
-    )
+    buttons = "".join(f"<div>{''.join(map(_button, row))}</div>" for row in rows)
     return f'<div class="keyboard">{buttons}</div>'
+
+
+def _button(button: dict[str, str]) -> str:
+    return f"<span>{escape(button['text'])}</span>"
 
 
 def _icon(file: File) -> str:

@@ -151,9 +151,9 @@ def _open_chat(bot: BotAccount, chat: Chat) -> str:
     if chat.status in {Status.BLOCKED, Status.KICKED}:
         actions = ["unblock" if action == "block" else action for action in actions]
     labels = {"start": "/start", "migrate": "to supergroup"}
+    target = f'data-chat="{chat.id}" data-bot="{bot.id}"'
     buttons = "".join(
-        f'<button data-chat="{chat.id}" data-bot="{bot.id}" data-action="{action}">{labels.get(action, action)}</button>'
-        for action in actions
+        f'<button {target} data-action="{action}">{labels.get(action, action)}</button>' for action in actions
     )
     return (
         f'<div class="top" id="top">{_avatar(chat)}<h1>{escape(chat.name)}<small>{about}</small></h1>{buttons}'
