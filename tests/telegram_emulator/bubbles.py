@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
+from pathlib import Path
 
 import orjson
 
@@ -31,7 +32,7 @@ def conversation(bot: BotAccount, chat: Chat) -> str:
 def snippet(content: Content) -> str:
     """A message in one short line of plain text."""
     text = content.text.replace("\n", " ")[:90]
-    return " ".join(part for part in (_icon(content.file) if content.file else "", text) if part)
+    return ", ".join(part for part in (content.file.kind.title() if content.file else "", text) if part)
 
 
 def _bubble(bot: BotAccount, ids: list[int]) -> str:
@@ -79,7 +80,7 @@ def _file(file: File, shelf: dict[str, bytes], *, gone: bool) -> str:
     if file.unique_id in shelf:
         return f'<img class="photo{mark}" src="/photos/{escape(file.unique_id)}" alt="{escape(file.name)}">'
     return (
-        f'<div class="file{mark}"><span class="icon">{_icon(file)}</span><span><b>{escape(file.name)}</b>'
+        f'<div class="file{mark}"><span class="icon">{escape(_extension(file))}</span><span><b>{escape(file.name)}</b>'
         f"<small>{_size(file.size)}</small></span></div>"
     )
 
@@ -96,8 +97,8 @@ def _button(button: dict[str, str]) -> str:
     return f"<span>{escape(button['text'])}</span>"
 
 
-def _icon(file: File) -> str:
-    return {"photo": "🖼", "video": "🎬", "audio": "🎵"}.get(file.kind, "📄")
+def _extension(file: File) -> str:
+    return Path(file.name).suffix[1:5].upper() or file.kind[:3].upper()
 
 
 def _size(size: int) -> str:

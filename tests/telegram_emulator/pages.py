@@ -139,7 +139,8 @@ def _chat_row(bot: BotAccount, chat: Chat, is_open: bool, query: str) -> str:
     href = f"/chat/{chat.id}" + (f"?{query}" if query else "")
     return (
         f'<li><a href="{escape(href)}"{" aria-current=page" * is_open}>{_avatar(chat)}'
-        f"<span class=name>{escape(chat.name)}{status}</span><time>{when}</time><span class=last>{last}</span></a></li>"
+        f"<span class=name><b>{escape(chat.name)}</b>{status}</span><time>{when}</time>"
+        f"<span class=last>{last}</span></a></li>"
     )
 
 

@@ -21,12 +21,8 @@ class BotAccount:
     def __init__(self, token: str, clock: Clock, limits: Limits) -> None:
         self.token = token
         self.id = int(token.partition(":")[0])
-        self.user: dict[str, Any] = {
-            "id": self.id,
-            "is_bot": True,
-            "first_name": "Вести",
-            "username": f"news_{self.id % 10_000}_bot",
-        }
+        username = f"news_{self.id % 10_000}_bot"
+        self.user: dict[str, Any] = {"id": self.id, "is_bot": True, "first_name": "Вести", "username": username}
         self.clock = clock
         self.limiter = Limiter(limits)
         self.updates = Updates()

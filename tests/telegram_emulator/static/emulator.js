@@ -51,6 +51,8 @@ document.querySelector("input[type=search]").addEventListener("input", (event) =
   }, 150);
 });
 
-const messages = document.getElementById("messages");
-if (messages) messages.scrollTop = messages.scrollHeight;
+addEventListener("load", () => {
+  const messages = document.getElementById("messages");
+  if (messages) messages.scrollTop = messages.scrollHeight;
+});
 setInterval(() => document.hidden || refresh(), 1000);
