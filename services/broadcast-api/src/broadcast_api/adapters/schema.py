@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -53,13 +54,17 @@ recipients = Table(
     Column("department", Text),
     Column("position", Text),
     Column("external_id", Text),
+    Column("search", Text, nullable=False, default=""),
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
     UniqueConstraint("bot", "chat_id"),
     Index("recipients_of_bot", "bot", "id"),
     sqlite_autoincrement=True,
 )
-"""The people connected to a bot. status: active, blocked, deactivated, not_started; kind: employee, contractor."""
+"""The people connected to a bot. status: active, blocked, deactivated, not_started; kind: employee, contractor.
+
+`search` is the names and the external id in lower case: SQLite itself knows the case of ASCII letters only.
+"""
 
 audiences = Table(
     "audiences",
@@ -71,6 +76,7 @@ audiences = Table(
     Column("archived", Boolean, nullable=False, default=False),
     Column("version", Integer, nullable=False),
     Column("created_at", Time, nullable=False),
+    Index("audiences_by_time", "created_at", "id"),
 )
 
 audience_members = Table(
@@ -195,3 +201,15 @@ deliveries = Table(
 Negative positions belong to batch -1. `outcome` is null while pending; `message_ids` is a comma-separated list;
 `sent_at` is unix seconds.
 """
+
+exceptional = deliveries.c.outcome.is_not(None) & (deliveries.c.outcome != literal_column("'delivered'"))
+"""The few that somebody looks for by outcome. A query must repeat this condition to be served by the index."""
+
+Index(
+    "deliveries_exceptional",
+    deliveries.c.run_id,
+    deliveries.c.outcome,
+    deliveries.c.position,
+    sqlite_where=exceptional,
+    postgresql_where=exceptional,
+)

@@ -125,6 +125,12 @@ class OtherBot(Unusable):
     code = "other_bot"
 
 
+class BadName(Unusable):
+    """A name is 1–200 characters in one line."""
+
+    code = "bad_name"
+
+
 class BadText(Unusable):
     """Telegram would refuse the text; `byte_offset` says where, if it would."""
 

@@ -1,0 +1,141 @@
+"""What is shown: broadcasts with the counts of their latest run, deliveries, test messages, audiences.
+
+Lists are read by keyset, so that a page costs the same however deep it is and rows added meanwhile shift nothing.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, literal, select, tuple_
+
+from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.schema import (
+    audience_members,
+    audiences,
+    broadcasts,
+    deliveries,
+    exceptional,
+    recipients,
+    runs,
+)
+from broadcast_api.adapters.search import contains
+from broadcast_contracts import Outcome
+
+EXPORT_PAGE = 2_000
+
+COUNTS = ("total", "delivered", "failed", "blocked", "unconfirmed", "skipped", "recalled", "unrecalled")
+
+_BROADCASTS = select(
+    broadcasts,
+    audiences.c.name.label("audience_name"),
+    runs.c.frozen,
+    *(func.coalesce(runs.c[name], 0).label(name) for name in COUNTS),
+).select_from(
+    broadcasts.outerjoin(audiences, audiences.c.id == broadcasts.c.audience_id).outerjoin(
+        runs, and_(runs.c.broadcast_id == broadcasts.c.id, runs.c.run == broadcasts.c.run)
+    )
+)
+
+Place = tuple[datetime, UUID]
+"""Where a page ends: the time and id of its last row."""
+
+
+def utc(time: datetime) -> datetime:
+    """SQLite gives times without a zone; all are UTC."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+class Queries:
+    """Synchronous: call it from a thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def broadcast(self, id: UUID) -> Row[Any] | None:
+        """One broadcast with the counts of its latest run."""
+        return self._first(_BROADCASTS.where(broadcasts.c.id == id))
+
+    def broadcasts_by_id(self, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+        """Those of the ids that exist."""
+        return {row.id: row for row in self._all(_BROADCASTS.where(broadcasts.c.id.in_(ids)))}
+
+    def broadcasts(self, *, status: str | None, text: str, after: Place | None, limit: int) -> Sequence[Row[Any]]:
+        """Newest first."""
+        query = _newest_first(_BROADCASTS, broadcasts.c.created_at, broadcasts.c.id, after, limit)
+        if status is not None:
+            query = query.where(broadcasts.c.status == status)
+        if text:
+            query = query.where(contains(broadcasts.c.search, text))
+        return self._all(query)
+
+    def test(self, broadcast_id: UUID, test: int) -> Row[Any] | None:
+        """What became of a test message: outcome, reason, message_ids."""
+        of_tests = and_(runs.c.broadcast_id == broadcast_id, runs.c.run == 0)
+        query = select(deliveries).join(runs, runs.c.id == deliveries.c.run_id)
+        return self._first(query.where(of_tests, deliveries.c.position == test))
+
+    def run_id(self, broadcast_id: UUID, run: int) -> int | None:
+        """The row of a run."""
+        found = self._first(select(runs.c.id).where(runs.c.broadcast_id == broadcast_id, runs.c.run == run))
+        return None if found is None else int(found.id)
+
+    def deliveries(self, run_id: int, *, outcome: str | None, after: int | None, limit: int) -> Sequence[Row[Any]]:
+        """The recipients of a run in order of position, each with what the directory says of them."""
+        people = [recipients.c[name] for name in ("first_name", "last_name", "username", "department")]
+        query = (
+            select(deliveries, *people)
+            .select_from(deliveries.outerjoin(recipients, recipients.c.id == deliveries.c.recipient_id))
+            .where(deliveries.c.run_id == run_id)
+            .order_by(deliveries.c.position)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(deliveries.c.position > after)
+        return self._all(query if outcome is None else query.where(_with_outcome(outcome)))
+
+    def export(self, run_id: int, *, outcome: str | None) -> Iterator[Row[Any]]:
+        """All of them, a page at a time: memory stays flat."""
+        after: int | None = None
+        while page := self.deliveries(run_id, outcome=outcome, after=after, limit=EXPORT_PAGE):
+            yield from page
+            after = page[-1].position
+
+    def audience(self, id: UUID) -> Row[Any] | None:
+        """One audience, archived or not."""
+        return self._first(select(audiences).where(audiences.c.id == id))
+
+    def audiences(self, *, bot: str | None, archived: bool, after: Place | None, limit: int) -> Sequence[Row[Any]]:
+        """Newest first."""
+        query = select(audiences).where(audiences.c.archived == archived)
+        query = _newest_first(query, audiences.c.created_at, audiences.c.id, after, limit)
+        return self._all(query if bot is None else query.where(audiences.c.bot == bot))
+
+    def members(self, audience_id: UUID) -> list[int]:
+        """The directory ids of an explicit list."""
+        query = select(audience_members.c.recipient_id).where(audience_members.c.audience_id == audience_id)
+        return [row.recipient_id for row in self._all(query.order_by(audience_members.c.recipient_id))]
+
+    def _all(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        with self._database.read() as connection:
+            return connection.execute(query).all()
+
+    def _first(self, query: Select[Any]) -> Row[Any] | None:
+        with self._database.read() as connection:
+            return connection.execute(query).one_or_none()
+
+
+def _newest_first(
+    query: Select[Any], time: Column[datetime], id: Column[UUID], after: Place | None, limit: int
+) -> Select[Any]:
+    if after is not None:
+        query = query.where(tuple_(time, id) < tuple_(literal(after[0], time.type), literal(after[1], id.type)))
+    return query.order_by(time.desc(), id.desc()).limit(limit)
+
+
+def _with_outcome(outcome: str) -> ColumnElement[bool]:
+    if outcome == "pending":
+        return deliveries.c.outcome.is_(None)
+    equal = deliveries.c.outcome == outcome
+    return equal if outcome == Outcome.DELIVERED else and_(equal, exceptional)

@@ -1,0 +1,139 @@
+"""What officials do with broadcasts. Synchronous: call it from a thread."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from broadcast_api.application.draft import Draft, checked
+from broadcast_api.application.obey import obey
+from broadcast_api.application.ports import Conflict, People, ReadModels, Store
+from broadcast_api.domain.audience import Audience
+from broadcast_api.domain.broadcast import Broadcast
+from broadcast_api.domain.call import Call
+from broadcast_api.domain.errors import (
+    AudienceArchived,
+    AudienceEmpty,
+    NotFound,
+    OtherBot,
+    UnknownAudience,
+    UnknownBot,
+    UnknownRecipients,
+)
+from broadcast_contracts import Cause
+
+
+def id_of_key(kind: str, key: str) -> UUID:
+    """The id of what is created under an Idempotency-Key: a retry finds it."""
+    return uuid5(NAMESPACE_URL, f"urn:broadcasts:{kind}:{key}") if key else uuid4()
+
+
+class Broadcasts:
+    """Every command answers the aggregate as it stands afterwards, and the read models show it already.
+
+    `expected` is the version that the caller saw. All may raise `NotFound`, `KeyReused`, `Stale` and `Busy`.
+    """
+
+    def __init__(
+        self, store: Store, views: ReadModels, people: People, bots: Collection[str], wake: Callable[[], None]
+    ) -> None:
+        self._store, self._views, self._people, self._bots, self._wake = store, views, people, bots, wake
+
+    def create(self, bot: str, draft: Draft, call: Call) -> Broadcast:
+        """Draw one up."""
+        id = id_of_key("broadcast", call.key)
+        try:
+            return self._again(id, call)
+        except NotFound:
+            broadcast = self._new(id, bot, draft, call)
+        try:
+            self._store.append(broadcast)
+        except Conflict:
+            return self._again(id, call)
+        self._views.catch_up()
+        self._wake()
+        return broadcast
+
+    def edit(self, id: UUID, changes: dict[str, Any], call: Call, expected: int) -> Broadcast:
+        """Change some of the fields of `Draft`."""
+
+        def decide(broadcast: Broadcast) -> None:
+            draft = checked(Draft(**{**_draft(broadcast), **changes}))
+            self._audience(draft.audience_id, broadcast.bot)
+            broadcast.edit(**{name: getattr(draft, name) for name in _FIELDS}, call=call)
+
+        return self._obey(id, decide, call, expected)
+
+    def delete(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
+        """Throw it away."""
+        return self._obey(id, lambda broadcast: broadcast.delete(call), call, expected)
+
+    def request_test(self, id: UUID, recipient_id: int, call: Call) -> int:
+        """Send it to one person, outside any run; answers the number of the test."""
+
+        def decide(broadcast: Broadcast) -> None:
+            broadcast.request_test(recipient_id, call)
+            if unknown := self._people.unknown(broadcast.bot, [recipient_id]):
+                raise UnknownRecipients(ids=unknown)
+
+        broadcast = self._obey(id, decide, call, None)
+        return broadcast.test_of_key[call.key] if call.key else broadcast.tests
+
+    def send(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
+        """Open a new run."""
+
+        def decide(broadcast: Broadcast) -> None:
+            audience = self._store.audience(broadcast.audience_id)
+            broadcast.send(audience.name, call)  # a refusal by state comes before any word about the audience
+            if audience.archived:
+                raise AudienceArchived
+            if not self._people.anybody(audience.bot, audience.id, audience.definition):
+                raise AudienceEmpty(audience=audience.name)
+
+        return self._obey(id, decide, call, expected)
+
+    def stop(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
+        """Ask for a stop."""
+        return self._obey(id, lambda broadcast: broadcast.stop(Cause.OPERATOR, "", call), call, expected)
+
+    def resume(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
+        """Go on with those not yet attempted."""
+        return self._obey(id, lambda broadcast: broadcast.resume(call), call, expected)
+
+    def recall(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
+        """Delete what the latest run delivered."""
+        return self._obey(id, lambda broadcast: broadcast.recall(call), call, expected)
+
+    def _obey(self, id: UUID, decide: Callable[[Broadcast], None], call: Call, expected: int | None) -> Broadcast:
+        broadcast = obey(self._store, lambda: self._store.broadcast(id), decide, call, expected)
+        self._views.catch_up()
+        self._wake()
+        return broadcast
+
+    def _again(self, id: UUID, call: Call) -> Broadcast:
+        broadcast = self._store.broadcast(id)
+        broadcast.obeyed(call)
+        self._views.catch_up()
+        return broadcast
+
+    def _new(self, id: UUID, bot: str, draft: Draft, call: Call) -> Broadcast:
+        if bot not in self._bots:
+            raise UnknownBot(bot=bot)
+        draft = checked(draft)
+        self._audience(draft.audience_id, bot)
+        return Broadcast.create(id, bot=bot, **{name: getattr(draft, name) for name in _FIELDS}, call=call)
+
+    def _audience(self, id: UUID, bot: str) -> Audience:
+        try:
+            audience = self._store.audience(id)
+        except NotFound:
+            raise UnknownAudience(audience_id=str(id)) from None
+        if audience.bot != bot:
+            raise OtherBot(bot=bot, audience_bot=audience.bot)
+        return audience
+
+
+_FIELDS = ("name", "text", "parse_mode", "link_preview", "silent", "audience_id")
+
+
+def _draft(broadcast: Broadcast) -> dict[str, Any]:
+    return {name: getattr(broadcast, name) for name in _FIELDS}
