@@ -5,7 +5,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sysconfig
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,14 +14,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-
-def nats_server_binary() -> str:
-    """The server of the wheel, else one on the PATH."""
-    wheel = Path(sysconfig.get_path("scripts")) / "nats-server"
-    found = str(wheel) if wheel.exists() else shutil.which("nats-server")
-    if not found:
-        raise RuntimeError("nats-server is not installed: run `make install`")
-    return found
+from deploy.local.stack import nats_server
 
 
 class NatsServer:
@@ -44,7 +36,7 @@ class NatsServer:
             old.unlink()
         self._process = subprocess.Popen(
             [
-                nats_server_binary(),
+                nats_server(),
                 *(
                     "-a",
                     "127.0.0.1",

@@ -1,0 +1,39 @@
+# Bare `make` lists the commands. Everything runs in .venv, made by uv from uv.lock; uv itself comes from pip if it is missing.
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python -m
+PY     := libs services deploy tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install run check test chaos bench clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+install: $(VENV)/.installed ## the environment, exactly as uv.lock says
+
+$(VENV)/.installed: uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+	@PYTHON=$(PYTHON) sh deploy/local/install.sh
+	@touch $@
+
+run: install ## everything on this machine: console, api, workers, NATS, an emulated Telegram (BOT_TOKEN=… for the real one)
+	@$(RUN) deploy.local
+
+check: install ## format, lint, strict types, import rules
+	$(RUN) ruff format --check $(PY)
+	$(RUN) ruff check $(PY)
+	$(RUN) mypy libs services deploy tests
+	$(VENV)/bin/lint-imports
+
+test: check ## everything that must hold, in under 15 minutes
+	$(RUN) pytest -n 2 --dist loadgroup
+
+chaos: install ## the long chaos runs: kills, pauses, lost replies
+	$(RUN) pytest tests/chaos -m chaos --override-ini=addopts=
+
+bench: install ## the benchmarks, as ratios
+	$(RUN) tests.bench
+
+clean: ## remove the environment and the local state
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

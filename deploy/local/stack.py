@@ -1,0 +1,177 @@
+"""The parts of one system: nats-server, Telegram emulator, api, dispatchers, revokers."""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import socket
+import sys
+import sysconfig
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.local.part import Part
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run. `telegram_url` None starts the emulator; ports 0 are chosen; `settings` go to every service."""
+
+    var: Path
+    database_url: str = ""
+    event_store_url: str = ""
+    bots: dict[str, dict[str, Any]] = field(default_factory=lambda: {"main": {"token": "1000000001:EMULATED"}})
+    telegram_url: str | None = None
+    people: int = 300
+    dispatchers: int = 1
+    revokers: int = 1
+    api_port: int = 0
+    emulator_port: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+class Stack:
+    """Starts the parts in order and knows their addresses."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.logs = plan.var / "logs"
+        self.nats_url = f"nats://127.0.0.1:{free_port()}"
+        self.telegram_url = plan.telegram_url or f"http://127.0.0.1:{plan.emulator_port or free_port()}"
+        self.api_url = f"http://127.0.0.1:{plan.api_port or free_port()}"
+        self.parts: dict[str, Part] = {}
+        self._worker_ports: dict[str, int] = {}
+
+    async def start(self) -> None:
+        """Start everything and wait until it is ready; raises RuntimeError with the log of the part that is not."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        await self._start_nats()
+        if self.plan.telegram_url is None:
+            await self._start_emulator()
+        await self.start_api()
+        for n in range(self.plan.dispatchers):
+            await self.start_worker("dispatcher", n)
+        for n in range(self.plan.revokers):
+            await self.start_worker("revoker", n)
+        await asyncio.gather(*(self._ready(name) for name in self.parts if name.startswith(("dispatcher", "revoker"))))
+
+    async def stop(self) -> None:
+        """Workers first, so that they can report; then the api; then what they stand on."""
+        for group in (("dispatcher", "revoker"), ("api",), ("emulator",), ("nats",)):
+            await asyncio.gather(*(part.stop() for name, part in self.parts.items() if name.startswith(group)))
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["Stack"]:
+        """Started, and stopped whatever happens."""
+        try:
+            await self.start()
+            yield self
+        finally:
+            await self.stop()
+
+    # -- the parts
+
+    async def _start_nats(self) -> None:
+        port = self.nats_url.rsplit(":", 1)[1]
+        command = [nats_server(), "-a", "127.0.0.1", "-p", port, "-js", "-sd", str(self.plan.var / "nats")]
+        await self._start("nats", command, {})
+        await until(lambda: can_connect(int(port)), "nats", self.parts["nats"])
+
+    async def _start_emulator(self) -> None:
+        port = self.telegram_url.rsplit(":", 1)[1]
+        command = [sys.executable, "-m", "tests.telegram_emulator", "--port", port, "--people", str(self.plan.people)]
+        for bot in self.plan.bots.values():
+            command += ["--bot", bot["token"]]
+        await self._start("emulator", command, {})
+        await until(lambda: http_ok(f"{self.telegram_url}/_control/state"), "emulator", self.parts["emulator"])
+
+    async def start_api(self, name: str = "api", url: str | None = None) -> None:
+        """Start an api process (a further one under another name and address)."""
+        address = url or self.api_url
+        await self._start(
+            name,
+            [sys.executable, "-m", "broadcast_api", "serve"],
+            {
+                "BROADCAST_NATS_URL": self.nats_url,
+                "BROADCAST_DATABASE_URL": self.plan.database_url or f"sqlite:///{self.plan.var}/broadcasts.db",
+                "BROADCAST_EVENT_STORE": self.plan.event_store_url or f"sqlite:///{self.plan.var}/events.db",
+                "BROADCAST_BOTS": ",".join(self.plan.bots),
+                "BROADCAST_PORT": address.rsplit(":", 1)[1],
+                **self.plan.settings,
+            },
+        )
+        await until(lambda: http_ok(f"{address}/readyz"), name, self.parts[name])
+
+    async def start_worker(self, kind: str, number: int) -> None:
+        """Start a dispatcher or revoker; ready a moment later."""
+        name = f"{kind}-{number}"
+        port = self._worker_ports.setdefault(name, free_port())
+        await self._start(
+            name,
+            [sys.executable, "-m", kind],
+            {
+                "BROADCAST_NATS_URL": self.nats_url,
+                "BROADCAST_TELEGRAM_URL": self.telegram_url,
+                "BROADCAST_BOTS": json.dumps(self.plan.bots),
+                "BROADCAST_PORT": str(port),
+                **self.plan.settings,
+            },
+        )
+
+    async def _ready(self, name: str) -> None:
+        port = self._worker_ports[name]
+        await until(lambda: http_ok(f"http://127.0.0.1:{port}/readyz"), name, self.parts[name])
+
+    async def _start(self, name: str, command: list[str], env: dict[str, str]) -> None:
+        part = self.parts.get(name) or Part(name, command, env, self.logs)
+        self.parts[name] = part
+        await part.start()
+
+
+def nats_server() -> str:
+    """The server of the wheel, else one on the PATH."""
+    wheel = Path(sysconfig.get_path("scripts")) / "nats-server"
+    found = str(wheel) if wheel.exists() else shutil.which("nats-server")
+    if not found:
+        raise RuntimeError("nats-server is not installed: run `make install`")
+    return found
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def can_connect(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def http_ok(url: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+async def until(check: Any, what: str, part: Part) -> None:
+    """Wait for a part; raises RuntimeError with the end of its log when it dies or takes too long."""
+    for _ in range(START_SECONDS * 10):
+        if await asyncio.to_thread(check):
+            return
+        if part.pid is None:
+            break
+        await asyncio.sleep(0.1)
+    raise RuntimeError(f"{what} did not start:\n{part.tail()}")
