@@ -79,7 +79,7 @@ class Stack:
 
     async def _start_nats(self) -> None:
         port = self.nats_url.rsplit(":", 1)[1]
-        command = [nats_server(), "-a", "127.0.0.1", "-p", port, "-js", "-sd", str(self.plan.var / "nats")]
+        command = [nats_server_binary(), "-a", "127.0.0.1", "-p", port, "-js", "-sd", str(self.plan.var / "nats")]
         await self._start("nats", command, {})
         await until(lambda: can_connect(int(port)), "nats", self.parts["nats"])
 
@@ -134,7 +134,7 @@ class Stack:
         await part.start()
 
 
-def nats_server() -> str:
+def nats_server_binary() -> str:
     """The server of the wheel, else one on the PATH."""
     wheel = Path(sysconfig.get_path("scripts")) / "nats-server"
     found = str(wheel) if wheel.exists() else shutil.which("nats-server")

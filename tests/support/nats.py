@@ -14,7 +14,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from deploy.local.stack import nats_server
+from deploy.local.stack import nats_server_binary
 
 
 class NatsServer:
@@ -36,7 +36,7 @@ class NatsServer:
             old.unlink()
         self._process = subprocess.Popen(
             [
-                nats_server(),
+                nats_server_binary(),
                 *(
                     "-a",
                     "127.0.0.1",
