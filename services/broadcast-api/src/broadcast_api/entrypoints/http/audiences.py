@@ -1,0 +1,199 @@
+"""`/v1/audiences`: who gets broadcasts, by name."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from broadcast_api.adapters.queries import utc
+from broadcast_api.domain.audience import MEMBERS_MAX, check
+from broadcast_api.domain.errors import NotFound, UnknownBot
+from broadcast_api.entrypoints.http.context import Caller, Door, IfMatch, IfMatchRequired, Services, etag
+from broadcast_api.entrypoints.http.models import Request, RowId, Words
+from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, page, place_of, time_and_id
+from broadcast_api.entrypoints.http.problems import documented
+from broadcast_api.entrypoints.http.recipients import RecipientOut, recipient_out
+
+SAMPLE = 10
+
+router = APIRouter(prefix="/v1/audiences", tags=["audiences"])
+
+Values = Annotated[list[Words], Field(min_length=1, max_length=500)]
+
+
+class Everyone(Request):
+    """All who are connected to the bot."""
+
+    kind: Literal["everyone"]
+
+
+class ExplicitList(Request):
+    """These people, by directory id."""
+
+    kind: Literal["list"]
+    recipient_ids: list[RowId] = Field(min_length=1, max_length=MEMBERS_MAX)
+
+
+class Where(Request):
+    """All that is given must match, each by any of its values."""
+
+    kind: Values | None = None
+    department: Values | None = None
+    position: Values | None = None
+    language: Values | None = None
+
+
+class ByAttributes(Request):
+    """People of some departments, positions, kinds or languages."""
+
+    kind: Literal["attributes"]
+    where: Where
+
+
+AnyDefinition = Annotated[Everyone | ExplicitList | ByAttributes, Field(discriminator="kind")]
+
+
+class NewAudience(Request):
+    """An audience to be defined."""
+
+    bot: Words = Field(max_length=32)
+    name: Words
+    definition: AnyDefinition
+
+
+class AudienceChanges(Request):
+    """Only what is given changes."""
+
+    name: Words | None = None
+    definition: AnyDefinition | None = None
+
+
+class PreviewRequest(Request):
+    """A definition that is not stored yet."""
+
+    bot: Words = Field(max_length=32)
+    definition: AnyDefinition
+
+
+class AudienceOut(BaseModel):
+    """`definition.recipient_ids` of a list is given only where one audience is read."""
+
+    id: UUID
+    bot: str
+    name: str
+    definition: dict[str, Any]
+    archived: bool
+    created_at: datetime
+    version: int
+
+
+class Preview(BaseModel):
+    """total = reachable + blocked + deactivated + not_started, as the directory knows it now."""
+
+    total: int
+    reachable: int
+    blocked: int
+    deactivated: int
+    not_started: int
+    sample: list[RecipientOut]
+
+
+@router.get("", summary="List audiences, newest first", responses=documented(422))
+def list_audiences(
+    door: Door,
+    bot: Annotated[str | None, Query(max_length=32, pattern=r"^[^\x00]*$")] = None,
+    archived: bool = False,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[AudienceOut]:
+    rows = door.queries.audiences(bot=bot, archived=archived, after=time_and_id(cursor), limit=limit + 1)
+    return page(rows, limit, _show, place_of)
+
+
+@router.post("", status_code=201, summary="Define an audience", responses=documented(400, 413, 422))
+def create(body: NewAudience, door: Door, call: Caller, response: Response) -> AudienceOut:
+    definition, members = _stored(body.definition)
+    created = door.audiences.create(body.bot, body.name, definition, members or [], call)
+    response.headers["Location"] = f"/v1/audiences/{created.id}"
+    return _read(door, created.id, response)
+
+
+@router.post("/preview", summary="Whom a definition would reach", responses=documented(400, 413, 422))
+def preview(body: PreviewRequest, door: Door) -> Preview:
+    if body.bot not in door.bots:
+        raise UnknownBot(bot=body.bot)
+    definition, members = _stored(body.definition)
+    check(definition, members)
+    reach = door.directory.reach(body.bot, uuid4(), definition, members, SAMPLE)
+    return _preview(reach.counts, [recipient_out(row) for row in reach.sample])
+
+
+@router.get("/{id}", summary="Read one", responses=documented(404, 422))
+def read(id: UUID, door: Door, response: Response) -> AudienceOut:
+    return _read(door, id, response)
+
+
+@router.get("/{id}/preview", summary="Whom it would reach now", responses=documented(404, 422))
+def preview_stored(id: UUID, door: Door) -> Preview:
+    row = door.queries.audience(id)
+    if row is None:
+        raise NotFound("audience", id)
+    reach = door.directory.reach(row.bot, id, row.definition, None, SAMPLE)
+    return _preview(reach.counts, [recipient_out(person) for person in reach.sample])
+
+
+@router.patch("/{id}", summary="Rename or redefine one", responses=documented(400, 404, 409, 412, 413, 422, 428))
+def edit(
+    id: UUID, body: AudienceChanges, version: IfMatchRequired, door: Door, call: Caller, response: Response
+) -> AudienceOut:
+    """A run under way keeps the people it started with."""
+    definition, members = (None, None) if body.definition is None else _stored(body.definition)
+    door.audiences.edit(id, body.name, definition, members, call, version)
+    return _read(door, id, response)
+
+
+@router.delete("/{id}", status_code=204, summary="Archive one", responses=documented(404, 409, 412, 422))
+def archive(id: UUID, version: IfMatch, door: Door, call: Caller) -> None:
+    door.audiences.archive(id, call, version)
+
+
+def _stored(definition: Everyone | ExplicitList | ByAttributes) -> tuple[dict[str, Any], list[int] | None]:
+    if isinstance(definition, ExplicitList):
+        return {"kind": "list"}, definition.recipient_ids
+    return definition.model_dump(exclude_none=True), None
+
+
+def _read(door: Services, id: UUID, response: Response) -> AudienceOut:
+    row = door.queries.audience(id)
+    if row is None:
+        raise NotFound("audience", id)
+    response.headers["ETag"] = etag(row.version)
+    shown = _show(row)
+    if shown.definition["kind"] == "list":
+        shown.definition = {**shown.definition, "recipient_ids": door.queries.members(id)}
+    return shown
+
+
+def _show(row: Any) -> AudienceOut:
+    return AudienceOut(
+        id=row.id,
+        bot=row.bot,
+        name=row.name,
+        definition=row.definition,
+        archived=row.archived,
+        created_at=utc(row.created_at),
+        version=row.version,
+    )
+
+
+def _preview(counts: dict[str, int], sample: list[RecipientOut]) -> Preview:
+    return Preview(
+        total=sum(counts.values()),
+        reachable=counts.get("active", 0),
+        blocked=counts.get("blocked", 0),
+        deactivated=counts.get("deactivated", 0),
+        not_started=counts.get("not_started", 0),
+        sample=sample,
+    )

@@ -1,0 +1,105 @@
+"""`/v1/broadcasts`: draw up, list, read, edit, delete; and the four buttons."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from broadcast_api.application.draft import Draft
+from broadcast_api.domain.broadcast import Status
+from broadcast_api.domain.errors import NotFound, Stale
+from broadcast_api.entrypoints.http.catalogue import Language
+from broadcast_api.entrypoints.http.context import Caller, Door, IfMatch, IfMatchRequired, InLanguage, Services, etag
+from broadcast_api.entrypoints.http.models import BroadcastChanges, BroadcastOut, NewBroadcast, broadcast_out
+from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, SearchText, page, place_of, time_and_id
+from broadcast_api.entrypoints.http.problems import Problem, documented
+
+router = APIRouter(prefix="/v1/broadcasts", tags=["broadcasts"])
+
+
+@router.get("", summary="List broadcasts, newest first", responses=documented(422))
+def list_broadcasts(
+    door: Door,
+    language: InLanguage,
+    status: Status | None = None,
+    text: SearchText = "",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[BroadcastOut]:
+    rows = door.queries.broadcasts(status=status, text=text, after=time_and_id(cursor), limit=limit + 1)
+    return page(rows, limit, lambda row: broadcast_out(row, language), place_of)
+
+
+@router.post("", status_code=201, summary="Draw up a broadcast", responses=documented(400, 413, 422))
+def create(body: NewBroadcast, door: Door, call: Caller, language: InLanguage, response: Response) -> BroadcastOut:
+    draft = Draft(body.name, body.text, body.audience_id, body.parse_mode, body.link_preview, body.silent)
+    created = door.broadcasts.create(body.bot, draft, call)
+    response.headers["Location"] = f"/v1/broadcasts/{created.id}"
+    return show(door, created.id, language, response)
+
+
+@router.get("/{id}", summary="Read one", responses=documented(404, 422))
+def read(id: UUID, door: Door, language: InLanguage, response: Response) -> BroadcastOut:
+    return show(door, id, language, response)
+
+
+@router.patch("/{id}", summary="Edit one while it is created", responses=documented(400, 404, 409, 412, 413, 422, 428))
+def edit(
+    id: UUID,
+    body: BroadcastChanges,
+    version: IfMatchRequired,
+    door: Door,
+    call: Caller,
+    language: InLanguage,
+    response: Response,
+) -> BroadcastOut:
+    with _current_state_when_stale(door, id, language):
+        door.broadcasts.edit(id, body.given(), call, version)
+    return show(door, id, language, response)
+
+
+@router.delete("/{id}", status_code=204, summary="Delete one while it is created", responses=documented(404, 409, 412))
+def delete(id: UUID, version: IfMatch, door: Door, call: Caller, language: InLanguage) -> None:
+    with _current_state_when_stale(door, id, language):
+        door.broadcasts.delete(id, call, version)
+
+
+def _button(name: str, summary: str) -> None:
+    @router.post(
+        f"/{{id}}/{name}", status_code=202, summary=summary, name=name, responses=documented(404, 409, 412, 422)
+    )
+    def press(
+        id: UUID, version: IfMatch, door: Door, call: Caller, language: InLanguage, response: Response
+    ) -> BroadcastOut:
+        command = getattr(door.broadcasts, name)
+        with _current_state_when_stale(door, id, language):
+            command(id, call, version)
+        return show(door, id, language, response)
+
+
+_button("send", "Send it: opens a new run")
+_button("stop", "Stop sending: takes effect when the last open attempt has settled")
+_button("resume", "Go on with exactly those not yet attempted")
+_button("recall", "Delete what the latest run delivered")
+
+
+def show(door: Services, id: UUID, language: Language, response: Response) -> BroadcastOut:
+    """The broadcast as it is now, with its ETag; raises `NotFound`."""
+    row = door.queries.broadcast(id)
+    if row is None:
+        raise NotFound("broadcast", id)
+    response.headers["ETag"] = etag(row.version)
+    return broadcast_out(row, language)
+
+
+@contextmanager
+def _current_state_when_stale(door: Services, id: UUID, language: Language) -> Iterator[None]:
+    try:
+        yield
+    except Stale as error:
+        row = door.queries.broadcast(id)
+        if row is None:
+            raise NotFound("broadcast", id) from error
+        current = broadcast_out(row, language).model_dump(mode="json")
+        raise Problem(412, "stale", {"ETag": etag(row.version)}, version=row.version, current=current) from error

@@ -1,0 +1,152 @@
+"""What a person reads when something is refused, in English and Russian, and the names of the states."""
+
+from typing import Literal
+
+Language = Literal["en", "ru"]
+
+STATUS_LABELS: dict[Language, dict[str, str]] = {
+    "en": {
+        "created": "created",
+        "sending": "sending",
+        "stopped": "stopped",
+        "recalling": "recalling",
+        "sent": "sent",
+    },
+    "ru": {
+        "created": "создана",
+        "sending": "идёт отправка",
+        "stopped": "остановлена",
+        "recalling": "идёт отзыв сообщений",
+        "sent": "отправлено",
+    },
+}
+
+TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
+    "malformed": {
+        "en": ("Malformed request", "The body is not valid JSON."),
+        "ru": ("Запрос не читается", "Тело запроса не является корректным JSON."),
+    },
+    "invalid": {
+        "en": ("Invalid request", "Some fields are missing or wrong: see errors."),
+        "ru": ("Неверный запрос", "Некоторые поля отсутствуют или неверны, см. errors."),
+    },
+    "no_such_page": {
+        "en": ("Not found", "There is nothing at this address."),
+        "ru": ("Не найдено", "По этому адресу ничего нет."),
+    },
+    "method_not_allowed": {
+        "en": ("Method not allowed", "This address does not take this method."),
+        "ru": ("Метод не поддерживается", "Этот адрес не принимает такой метод."),
+    },
+    "too_large": {
+        "en": ("Request too large", "The body may have at most {limit} bytes."),
+        "ru": ("Запрос слишком велик", "Тело запроса может занимать не более {limit} байт."),
+    },
+    "not_found": {
+        "en": ("Not found", "There is no such {kind}."),
+        "ru": ("Не найдено", "Такого объекта нет: {kind}."),
+    },
+    "stale": {
+        "en": ("Changed meanwhile", "Somebody changed it after you read it. Look at it again before you go on."),
+        "ru": ("Уже изменено", "Кто-то изменил объект после того, как вы его открыли. Посмотрите его ещё раз."),
+    },
+    "if_match_required": {
+        "en": ("If-Match is required", "Say which version you are changing: send its ETag in If-Match."),
+        "ru": ("Нужен заголовок If-Match", "Укажите, какую версию вы меняете: передайте её ETag в If-Match."),
+    },
+    "busy": {
+        "en": ("Busy", "Too many changes at once. Nothing was changed; try again."),
+        "ru": ("Занято", "Слишком много изменений одновременно. Ничего не изменено, повторите попытку."),
+    },
+    "unavailable": {
+        "en": ("Unavailable", "The database does not answer. Try again in a moment."),
+        "ru": ("Недоступно", "База данных не отвечает. Повторите попытку чуть позже."),
+    },
+    "internal": {
+        "en": ("Internal error", "Something went wrong on our side; it was logged under this request id."),
+        "ru": ("Внутренняя ошибка", "Ошибка на нашей стороне; она записана в журнал с этим номером запроса."),
+    },
+    "bad_key": {
+        "en": ("Bad Idempotency-Key", "An Idempotency-Key is 1 to 200 printable ASCII characters."),
+        "ru": ("Неверный Idempotency-Key", "Idempotency-Key — от 1 до 200 печатных символов ASCII."),
+    },
+    "key_reused": {
+        "en": ("Idempotency-Key reused", "This Idempotency-Key was used before, for another request."),
+        "ru": ("Idempotency-Key уже использован", "Этот Idempotency-Key уже был передан с другим запросом."),
+    },
+    "bad_cursor": {
+        "en": ("Bad cursor", "The cursor does not come from this list."),
+        "ru": ("Неверный курсор", "Этот курсор получен не из этого списка."),
+    },
+    "not_created": {
+        "en": ("Not possible now", "The broadcast is {status}: this is possible only while it is created."),
+        "ru": ("Сейчас нельзя", "Состояние рассылки — «{status}»: это возможно только в состоянии «создана»."),
+    },
+    "not_sending": {
+        "en": ("Nothing to stop", "The broadcast is {status}: only what is being sent can be stopped."),
+        "ru": ("Нечего останавливать", "Состояние рассылки — «{status}»: остановить можно только идущую отправку."),
+    },
+    "already_stopping": {
+        "en": ("Already stopping", "The broadcast is being stopped already."),
+        "ru": ("Уже останавливается", "Отправка уже останавливается."),
+    },
+    "not_stopped": {
+        "en": ("Nothing to resume", "The broadcast is {status}: only a stopped one can be resumed."),
+        "ru": ("Нечего продолжать", "Состояние рассылки — «{status}»: продолжить можно только остановленную."),
+    },
+    "not_recallable": {
+        "en": ("Cannot be recalled now", "The broadcast is {status}: only a stopped or sent one can be recalled."),
+        "ru": ("Отозвать сейчас нельзя", "Состояние — «{status}»: отозвать можно остановленную или отправленную."),
+    },
+    "audience_empty": {
+        "en": ("Audience is empty", "The audience is empty: nobody would get the broadcast."),
+        "ru": ("Аудитория пуста", "Аудитория пуста: рассылку никто не получит."),
+    },
+    "audience_archived": {
+        "en": ("Audience is archived", "The audience was archived: choose another one."),
+        "ru": ("Аудитория в архиве", "Аудитория убрана в архив: выберите другую."),
+    },
+    "unknown_bot": {
+        "en": ("Unknown bot", "There is no bot named {bot}."),
+        "ru": ("Неизвестный бот", "Бота с именем {bot} нет."),
+    },
+    "unknown_audience": {
+        "en": ("Unknown audience", "There is no such audience."),
+        "ru": ("Неизвестная аудитория", "Такой аудитории нет."),
+    },
+    "unknown_recipients": {
+        "en": ("Unknown recipients", "These are not in the directory of the bot: {ids}."),
+        "ru": ("Неизвестные получатели", "Их нет в справочнике бота: {ids}."),
+    },
+    "other_bot": {
+        "en": ("Audience of another bot", "The audience belongs to the bot {audience_bot}, the broadcast to {bot}."),
+        "ru": ("Аудитория другого бота", "Аудитория относится к боту {audience_bot}, а рассылка — к {bot}."),
+    },
+    "bad_name": {
+        "en": ("Bad name", "A name has 1 to {longest} characters and no line breaks."),
+        "ru": ("Неверное название", "Название — от 1 до {longest} символов, без переносов строк."),
+    },
+    "bad_text": {
+        "en": ("Telegram would refuse this text", "Telegram says: {reason}."),
+        "ru": ("Telegram не примет этот текст", "Ответ Telegram: {reason}."),
+    },
+    "bad_definition": {
+        "en": ("Bad audience", "The audience cannot be resolved: {reason}."),
+        "ru": ("Неверная аудитория", "Аудиторию невозможно определить: {reason}."),
+    },
+}
+
+
+def language_of(accept: str | None) -> Language:
+    """The better liked of Russian and English in an Accept-Language header; English when neither is named."""
+    best: tuple[float, Language] = (0.0, "en")
+    for part in (accept or "").split(","):
+        tag, _, parameter = part.strip().lower().partition(";")
+        wanted = tag.split("-")[0].strip()
+        try:
+            weight = float(parameter.strip().removeprefix("q=")) if parameter else 1.0
+        except ValueError:
+            continue
+        if wanted in ("en", "ru") and weight > best[0]:
+            best = (weight, "ru" if wanted == "ru" else "en")
+    return best[1]

@@ -1,0 +1,97 @@
+"""What every handler may ask for: the services, who calls, in which language, on which version."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import unquote
+from uuid import UUID
+
+from eventsourcing.domain import AggregateEvent
+from fastapi import Depends, Header, Request
+
+from broadcast_api.adapters.directory import Directory
+from broadcast_api.adapters.queries import Queries
+from broadcast_api.application.audiences import Audiences
+from broadcast_api.application.broadcasts import Broadcasts
+from broadcast_api.domain.call import Actor, Call
+from broadcast_api.entrypoints.http.catalogue import Language, language_of
+from broadcast_api.entrypoints.http.feed import Feed
+from broadcast_api.entrypoints.http.problems import Problem
+
+DEFAULT_ACTOR = "Operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the door opens to. `faults` names what keeps this replica from being ready; empty when nothing does."""
+
+    bots: Sequence[str]
+    broadcasts: Broadcasts
+    audiences: Audiences
+    directory: Directory
+    queries: Queries
+    history: Callable[[UUID], Sequence[AggregateEvent]]
+    feed: Feed
+    faults: Callable[[], dict[str, str]]
+    test_wait_seconds: float
+    heartbeat_seconds: float
+
+
+def _services(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+def _language(accept_language: Annotated[str | None, Header()] = None) -> Language:
+    return language_of(accept_language)
+
+
+async def _call(
+    request: Request,
+    idempotency_key: Annotated[str | None, Header(description="the same key, the same answer: safe to repeat")] = None,
+    x_actor_name: Annotated[str | None, Header(description="percent-encoded UTF-8")] = None,
+    x_actor_position: Annotated[str | None, Header(description="percent-encoded UTF-8")] = None,
+) -> Call:
+    if idempotency_key is not None and not re.fullmatch(r"[\x20-\x7e]{1,200}", idempotency_key):
+        raise Problem(422, "bad_key")
+    actor = Actor(_words(x_actor_name) or DEFAULT_ACTOR, _words(x_actor_position))
+    request_id = str(request.scope["state"]["request_id"])
+    if not idempotency_key:
+        return Call(actor, request_id)
+    asked = f"{request.method} {request.url.path}\n".encode() + await request.body()
+    return Call(actor, request_id, idempotency_key, hashlib.sha256(asked).hexdigest()[:32])
+
+
+def _words(header: str | None) -> str:
+    text = unquote(header or "", errors="replace")
+    return "".join(letter for letter in text if unicodedata.category(letter)[0] != "C").strip()[:200]
+
+
+def _version(if_match: Annotated[str | None, Header(description="the ETag of what you saw")] = None) -> int | None:
+    """The version in If-Match: None without one, -1 when it can be no version of ours."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = re.fullmatch(r'"(\d{1,9})"', if_match.strip())
+    return int(found[1]) if found else -1
+
+
+def _required_version(version: Annotated[int | None, Depends(_version)]) -> int:
+    if version is None:
+        raise Problem(428, "if_match_required")
+    return version
+
+
+Door = Annotated[Services, Depends(_services)]
+InLanguage = Annotated[Language, Depends(_language)]
+Caller = Annotated[Call, Depends(_call)]
+IfMatch = Annotated[int | None, Depends(_version)]
+IfMatchRequired = Annotated[int, Depends(_required_version)]
+
+
+def etag(version: int) -> str:
+    """A strong validator: the version of the aggregate."""
+    return f'"{version}"'

@@ -1,0 +1,48 @@
+"""The ASGI application: every router behind the same middleware and the same errors."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import FastAPI
+
+from broadcast_api.entrypoints.http import audiences, broadcasts, deliveries, health, history, live, recipients, trials
+from broadcast_api.entrypoints.http.context import Services
+from broadcast_api.entrypoints.http.middleware import BodyLimit, RequestId
+from broadcast_api.entrypoints.http.problems import ProblemDocument, install
+
+DESCRIPTION = """Broadcasts to the people connected to a Telegram bot: draw up, try out, send, watch, stop, resume,
+recall, edit, send again.
+
+Errors are RFC 9457 problem documents. `Idempotency-Key` makes any POST, PATCH or DELETE safe to repeat.
+An ETag is the version of what you read: send it back in `If-Match`."""
+
+MODULES = (broadcasts, trials, deliveries, history, live, audiences, recipients, health)
+
+
+def make_app(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """Serve `services` over HTTP."""
+    app = FastAPI(title="Broadcasts", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app.state.services = services
+    for module in MODULES:
+        app.include_router(module.router)
+    install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestId)
+    _document_problems(app)
+    return app
+
+
+def _document_problems(app: FastAPI) -> None:
+    """The routes refer to one schema of problems; FastAPI knows only the schemas of its own answers."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas["ProblemDocument"] = schema
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,51 @@
+"""`/v1/broadcasts/{id}/live`: Server-Sent Events, one whenever the broadcast changes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+
+from broadcast_api.domain.errors import NotFound
+from broadcast_api.entrypoints.http.catalogue import Language
+from broadcast_api.entrypoints.http.context import Door, InLanguage, Services
+from broadcast_api.entrypoints.http.models import broadcast_out
+from broadcast_api.entrypoints.http.problems import documented
+
+RETRY_MILLISECONDS = 2_000
+
+router = APIRouter(prefix="/v1/broadcasts/{id}/live", tags=["broadcasts"])
+
+
+@router.get(
+    "",
+    summary="Watch it live",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}, **documented(404, 422)},
+)
+async def live(
+    id: UUID, door: Door, language: InLanguage, last_event_id: Annotated[str | None, Header()] = None
+) -> StreamingResponse:
+    """Event `broadcast` with the whole broadcast; the last one before a deletion is event `deleted`."""
+    row = await asyncio.to_thread(door.queries.broadcast, id)
+    if row is None:
+        raise NotFound("broadcast", id)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    events = _events(door, id, row, language, last_event_id)
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+async def _events(door: Services, id: UUID, row: Any, language: Language, seen: str | None) -> AsyncIterator[bytes]:
+    yield format_sse_event(comment="live", retry=RETRY_MILLISECONDS)
+    async for change in door.feed.watch(id, row, door.heartbeat_seconds):
+        if change is None:
+            yield KEEPALIVE_COMMENT
+        elif change.row is None:
+            yield format_sse_event(event="deleted", data_str="{}", id=change.token)
+        elif change.token != seen:
+            data = broadcast_out(change.row, language).model_dump_json()
+            yield format_sse_event(event="broadcast", data_str=data, id=change.token)
+            seen = change.token

@@ -1,0 +1,65 @@
+"""Around every request: its id, and a limit to its body."""
+
+import re
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from broadcast_api.entrypoints.http.problems import Problem, answer
+
+BODY_MAX = 1024**2
+BODY_MAX_OF = {"/v1/recipients": 8 * 1024**2}  # 10,000 people in one request
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,100}")
+
+
+class RequestId:
+    """Takes `X-Request-Id` or makes one up, answers it back and keeps it in `scope["state"]["request_id"]`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.add_vary_header("Accept-Language")
+            await send(message)
+
+        return await self._app(scope, receive, send_with_id)
+
+
+class BodyLimit:
+    """Refuses a body that is too large: by its announced length at once, else while it is being read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        limit = BODY_MAX_OF.get(scope["path"], BODY_MAX)
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdecimal() and int(announced) > limit:
+            refusal = answer(Request(scope), 413, "too_large", {"limit": limit}, {"Connection": "close"})
+            return await refusal(scope, receive, send)
+        read = 0
+
+        async def limited() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > limit:
+                raise Problem(413, "too_large", {"Connection": "close"}, limit=limit)
+            return message
+
+        return await self._app(scope, limited, send)

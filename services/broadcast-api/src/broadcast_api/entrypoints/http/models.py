@@ -1,0 +1,134 @@
+"""Broadcasts in JSON, and the kinds of strings that requests may hold."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from broadcast_api.adapters.queries import COUNTS, utc
+from broadcast_api.domain.broadcast import Status
+from broadcast_api.entrypoints.http.catalogue import STATUS_LABELS, Language
+from broadcast_contracts import Actor, Cause, Counts, ParseMode
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("NUL characters cannot be stored")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("half of a surrogate pair is no character") from error
+    return text
+
+
+Words = Annotated[str, AfterValidator(_storable)]
+"""Text that every database can hold."""
+
+RowId = Annotated[int, Field(ge=1, lt=2**63)]
+
+
+class Request(BaseModel):
+    """A misspelt field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewBroadcast(Request):
+    """What is to be drawn up."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "bot": "main",
+                "name": "Канцелярия закрыта в понедельник",
+                "text": "<b>Внимание!</b> В понедельник канцелярия не работает.",
+                "parse_mode": "HTML",
+                "audience_id": "0b0f3b52-6c8e-4a0e-b7a2-6d1f0b4b7f10",
+            }
+        }
+    )
+
+    bot: Words = Field(max_length=32)
+    name: Words = Field(description="1–200 characters, trimmed")
+    text: Words = Field(description="1–4096 characters after Telegram has read the markup")
+    audience_id: UUID
+    parse_mode: ParseMode = ParseMode.NONE
+    link_preview: bool = True
+    silent: bool = Field(False, description="without a sound")
+
+
+class BroadcastChanges(Request):
+    """Only what is given changes."""
+
+    name: Words = ""
+    text: Words = ""
+    audience_id: UUID = UUID(int=0)
+    parse_mode: ParseMode = ParseMode.NONE
+    link_preview: bool = True
+    silent: bool = False
+
+    def given(self) -> dict[str, Any]:
+        """The fields that the request named."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class AudienceName(BaseModel):
+    """Who it goes to, by name."""
+
+    id: UUID
+    name: str
+
+
+class BroadcastOut(BaseModel):
+    """`counts` are those of the latest run; total = delivered + failed + unconfirmed + skipped + pending."""
+
+    id: UUID
+    bot: str
+    name: str
+    text: str
+    parse_mode: ParseMode
+    link_preview: bool
+    silent: bool
+    audience: AudienceName
+    status: Status
+    status_label: str = Field(description="by Accept-Language, Russian or English")
+    stopping: bool = Field(description="a stop was asked for; messages may still leave until the status is stopped")
+    stop_cause: Cause | None = Field(description="null unless the system stopped it")
+    stop_detail: str | None
+    created_by: Actor
+    created_at: datetime
+    sent_at: datetime | None = Field(description="when the latest run started")
+    run: int = Field(description="0 before the first Send")
+    counts: Counts
+    audience_frozen: bool = Field(description="false while the people of the latest run are still being written down")
+    version: int = Field(description="also the ETag")
+
+
+def broadcast_out(row: Any, language: Language) -> BroadcastOut:
+    """Show a row of `Queries.broadcast`."""
+    counts = {name: getattr(row, name) for name in COUNTS}
+    counts["pending"] = max(0, row.total - row.delivered - row.failed - row.unconfirmed - row.skipped)
+    by_system = row.stop_cause not in (None, Cause.OPERATOR)
+    return BroadcastOut(
+        id=row.id,
+        bot=row.bot,
+        name=row.name,
+        text=row.text,
+        parse_mode=row.parse_mode,
+        link_preview=row.link_preview,
+        silent=row.silent,
+        audience=AudienceName(id=row.audience_id, name=row.audience_name or ""),
+        status=row.status,
+        status_label=STATUS_LABELS[language][row.status],
+        stopping=row.stopping,
+        stop_cause=row.stop_cause if by_system else None,
+        stop_detail=row.stop_detail if by_system else None,
+        created_by=Actor(name=row.created_by_name, position=row.created_by_position),
+        created_at=utc(row.created_at),
+        sent_at=utc(row.sent_at) if row.sent_at else None,
+        run=row.run,
+        counts=Counts(**counts),
+        audience_frozen=bool(row.frozen),
+        version=row.version,
+    )

@@ -1,0 +1,72 @@
+"""Cursors: opaque, and good for the list they came from."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from broadcast_api.adapters.queries import Place, utc
+from broadcast_api.entrypoints.http.problems import Problem
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Limit = Annotated[int, Query(ge=1, le=500, description="rows of a page")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+SearchText = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$", description="part of a name, in any case")]
+
+
+class Page(BaseModel, Generic[T]):
+    """`next` is null on the last page."""
+
+    items: list[T]
+    next: str | None = Field(None, description="pass it as `cursor` to get the next page")
+
+
+def page(rows: Sequence[R], limit: int, show: Callable[[R], T], place: Callable[[R], list[Any]]) -> Page[T]:
+    """A page of rows that were asked for with one more than `limit`."""
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return Page[T](items=[show(row) for row in shown], next=_encode(place(shown[-1])) if more else None)
+
+
+def place_of(row: Any) -> list[Any]:
+    """Where a page of a list by time ends."""
+    return [utc(row.created_at).isoformat(), row.id.hex]
+
+
+def time_and_id(cursor: str | None) -> Place | None:
+    """Read back what `place_of` wrote."""
+    if cursor is None:
+        return None
+    try:
+        time, id = _decode(cursor)
+        return datetime.fromisoformat(time).astimezone(UTC), UUID(id)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Problem(422, "bad_cursor") from error
+
+
+def number(cursor: str | None) -> int | None:
+    """Read back the number of a list by number."""
+    if cursor is None:
+        return None
+    try:
+        (value,) = _decode(cursor)
+    except (ValueError, TypeError) as error:
+        raise Problem(422, "bad_cursor") from error
+    if not isinstance(value, int) or abs(value) >= 2**63:
+        raise Problem(422, "bad_cursor")
+    return value
+
+
+def _encode(place: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
