@@ -1,0 +1,196 @@
+"""Plan the recall of a run: batches by the age of their oldest message, a bounded window of them at a time.
+
+Counts decide, not the recall logs: as long as a batch has a delivered message without a recall outcome it is issued
+(again). So a delivery that is reported after its batch was recalled is recalled too.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from nats.js import JetStreamContext
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
+
+from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.adapters.schema import batches, deliveries, runs
+from broadcast_api.application.runs import Runs
+from broadcast_api.duties.counting import counts_of, lock_run, recount
+from broadcast_api.duties.outcome_rows import recount_recall
+from broadcast_contracts import BatchKey, Outcome, Posted, RecallJobV1
+from broadcast_contracts.topology import JOB_MAX_AGE, job_subject
+from broadcast_delivery.publish import publish
+
+SOURCE = "/broadcast-api"
+NO_MESSAGE_ID = "the message id is not known"
+STATES = ("recalling", "recalled")
+
+left_to_recall: ColumnElement[bool] = batches.c.delivered > batches.c.recalled + batches.c.unrecalled
+with_revokers: ColumnElement[bool] = and_(left_to_recall, batches.c.recall_issues > 0, ~batches.c.recall_sealed)
+waiting: ColumnElement[bool] = and_(left_to_recall, or_(batches.c.recall_issues == 0, batches.c.recall_sealed))
+
+
+@dataclass(frozen=True, slots=True)
+class RecallIssue:
+    """A batch marked for recall for the `number`-th time."""
+
+    run: Row[Any]
+    batch: int
+    number: int
+    posted: list[Posted]
+
+
+class RecallPlanner:
+    """`window` is how many unfinished batches of a run may be with the revokers."""
+
+    def __init__(self, js: JetStreamContext, database: Database, store: EventStore, runs: Runs, window: int) -> None:
+        self._js, self._database, self._store, self._runs = js, database, store, runs
+        self._window = window
+        self._by_age: dict[int, deque[int]] = {}
+
+    async def step(self) -> bool:
+        """Issue what there is room for, and record the end; answers whether anything happened."""
+        busy = False
+        for run in await asyncio.to_thread(self._unfinished):
+            if run.waiting and run.with_revokers < self._window:
+                for issue in await asyncio.to_thread(self._mark, run.id):
+                    await self._publish(issue)
+                    busy = True
+            elif not run.waiting and not run.with_revokers and run.state == "recalling":
+                await asyncio.to_thread(self._runs.record_recalled, run.broadcast_id, run.run, counts_of(run))
+                busy = True
+        return busy
+
+    async def again(self, run_id: int, batch: int) -> None:
+        """Issue a batch once more, if it still has something to recall."""
+        issue = await asyncio.to_thread(self._mark_again, run_id, batch)
+        if issue is not None:
+            await self._publish(issue)
+
+    def _unfinished(self) -> list[Row[Any]]:
+        """Runs being recalled, and recalled ones with a straggler."""
+        counts = [
+            select(func.count()).select_from(batches).where(batches.c.run_id == runs.c.id, which).scalar_subquery()
+            for which in (waiting, with_revokers)
+        ]
+        straggler = and_(runs.c.state == "recalled", runs.c.delivered > runs.c.recalled + runs.c.unrecalled)
+        query = (
+            select(runs, counts[0].label("waiting"), counts[1].label("with_revokers"))
+            .where(or_(runs.c.state == "recalling", straggler))
+            .order_by(runs.c.id)
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(query))
+
+    def _mark(self, run_id: int) -> list[RecallIssue]:
+        with self._database.write() as connection:
+            run = lock_run(connection, run_id)
+            if run.state not in STATES:
+                return []
+            of_run = batches.c.run_id == run_id
+            out = connection.scalar(select(func.count()).select_from(batches).where(of_run, with_revokers)) or 0
+            if not self._by_age.get(run_id):
+                self._by_age[run_id] = _by_age(connection, run)
+            queue, issues = self._by_age[run_id], list[RecallIssue]()
+            while queue and len(issues) < self._window - out:
+                if issue := _issue(connection, run, queue.popleft(), waiting):
+                    issues.append(issue)
+            return issues
+
+    def _mark_again(self, run_id: int, batch: int) -> RecallIssue | None:
+        with self._database.write() as connection:
+            run = lock_run(connection, run_id)
+            return _issue(connection, run, batch, with_revokers) if run.state in STATES else None
+
+    async def _publish(self, issue: RecallIssue) -> None:
+        run = issue.run
+        key = BatchKey(run.broadcast_id, run.run, issue.batch)
+        job = RecallJobV1(
+            broadcast_id=run.broadcast_id,
+            run=run.run,
+            batch=issue.batch,
+            bot=run.bot,
+            not_after=datetime.now(UTC) + timedelta(seconds=JOB_MAX_AGE),
+            posted=issue.posted,
+        )
+        epoch = await asyncio.to_thread(lambda: self._store.epoch)
+        await publish(
+            self._js,
+            job_subject("recall", run.bot, key),
+            job,
+            message_id=f"{epoch}:{key}:recall:{issue.number}",
+            source=SOURCE,
+            about=str(run.broadcast_id),
+        )
+
+
+def _by_age(connection: Connection, run: Row[Any]) -> deque[int]:
+    """The waiting batches by their oldest message. Messages that cannot be named are refused here, once and for all."""
+    _refuse_unnamed(connection, run)
+    batch = (deliveries.c.position // run.batch_size).label("batch")
+    ages = (
+        select(batch, func.min(deliveries.c.sent_at).label("oldest"))
+        .where(deliveries.c.run_id == run.id, deliveries.c.position >= 0, _not_recalled)
+        .group_by(batch)
+        .subquery()
+    )
+    query = (
+        select(batches.c.batch)
+        .join(ages, ages.c.batch == batches.c.batch)
+        .where(batches.c.run_id == run.id, waiting)
+        .order_by(ages.c.oldest, batches.c.batch)
+    )
+    return deque(connection.scalars(query))
+
+
+_not_recalled: ColumnElement[bool] = and_(
+    deliveries.c.outcome == Outcome.DELIVERED.value, deliveries.c.recall_outcome.is_(None)
+)
+
+
+def _refuse_unnamed(connection: Connection, run: Row[Any]) -> None:
+    unnamed = and_(deliveries.c.run_id == run.id, _not_recalled, deliveries.c.message_ids.is_(None))
+    touched = connection.scalars(select(deliveries.c.position // run.batch_size).where(unnamed).distinct()).all()
+    if not touched:
+        return
+    connection.execute(
+        update(deliveries)
+        .where(unnamed)
+        .values(recall_outcome=Outcome.RECALL_REFUSED.value, recall_reason=NO_MESSAGE_ID)
+    )
+    for batch in touched:
+        recount_recall(connection, run.id, batch, run.batch_size)
+    recount(connection, run.id)
+
+
+def _issue(connection: Connection, run: Row[Any], batch: int, which: ColumnElement[bool]) -> RecallIssue | None:
+    """Mark a batch, if it is one of `which`; one that was recalled before has something new, so it is open again."""
+    first = batch * run.batch_size
+    rows = connection.execute(
+        select(deliveries).where(
+            deliveries.c.run_id == run.id,
+            deliveries.c.position.between(first, first + run.batch_size - 1),
+            _not_recalled,
+            deliveries.c.message_ids.is_not(None),
+        )
+    )
+    posted = [
+        Posted(
+            i=row.position - first,
+            chat=row.chat_id,
+            messages=[int(id) for id in row.message_ids.split(",")],
+            at=row.sent_at or 0,
+        )
+        for row in rows
+    ]
+    if not posted:
+        return None
+    number = connection.scalar(
+        update(batches)
+        .where(batches.c.run_id == run.id, batches.c.batch == batch, which)
+        .values(recall_issues=batches.c.recall_issues + 1, recall_sealed=False, recall_issued_at=datetime.now(UTC))
+        .returning(batches.c.recall_issues)
+    )
+    return None if number is None else RecallIssue(run, batch, number, posted)

@@ -1,0 +1,128 @@
+"""Bring runs to rest: make a stop true, and notice that everybody is accounted for."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+from uuid import uuid4
+
+import nats.errors
+from nats.js.errors import Error as JetStreamError
+from sqlalchemy import Row, exists, select
+
+from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.schema import batches, runs
+from broadcast_api.application.runs import Runs
+from broadcast_api.duties.counting import counts_of
+from broadcast_api.duties.hints import Hints
+from broadcast_contracts import BatchKey, CloseV1, Malformed, ResolveV1
+from broadcast_delivery.fold import fold
+from broadcast_delivery.ports import Conflict, Ledger
+
+log = logging.getLogger(__name__)
+
+CLOSES_AT_ONCE = 32
+
+
+class Settler:
+    """`patience` (seconds) is a lease and its grace: an owner silent for so long has no attempt in the air."""
+
+    def __init__(self, database: Database, ledger: Ledger, runs: Runs, hints: Hints, patience: float) -> None:
+        self._database, self._ledger, self._runs, self._hints = database, ledger, runs, hints
+        self._patience = patience
+        self._closing = asyncio.Semaphore(CLOSES_AT_ONCE)
+        self._watched: dict[BatchKey, tuple[int, float]] = {}
+
+    async def step(self) -> bool:
+        """Move every run that is being sent or stopped towards its end; answers whether one came to rest."""
+        rested = [await self._settle(run) for run in await asyncio.to_thread(self._live)]
+        return any(rested)
+
+    async def _settle(self, run: Row[Any]) -> bool:
+        if run.frozen and not run.unfinished:
+            # `record_frozen` once more, in case a crash left it out: it must come before the end.
+            await asyncio.to_thread(
+                self._runs.record_frozen, run.broadcast_id, run.run, run.total, run.total - run.size
+            )
+            await asyncio.to_thread(self._runs.record_sent, run.broadcast_id, run.run, counts_of(run))
+            return True
+        return run.state == "stopping" and await self._stop(run)
+
+    def _live(self) -> list[Row[Any]]:
+        unfinished = exists().where(batches.c.run_id == runs.c.id, ~batches.c.sealed)
+        query = (
+            select(runs, unfinished.label("unfinished"))
+            .where(runs.c.state.in_(("sending", "stopping")))
+            .order_by(runs.c.id)
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(query))
+
+    async def _stop(self, run: Row[Any]) -> bool:
+        """Fence every batch that may be with a dispatcher; at rest when all are fenced and nothing is in the air.
+
+        Only what the projection has seen counts, so that the recorded counts are those of the fenced logs.
+        """
+        await self._hint(run)
+        issued = await asyncio.to_thread(self._issued, run.id)
+        await asyncio.gather(
+            *(self._close(_key(run, batch), run.leg) for batch in issued if batch.closed_leg < run.leg)
+        )
+        in_flight = [batch for batch in issued if batch.in_flight]
+        self._watched = {
+            key: watched for key, watched in self._watched.items() if key.broadcast_id != run.broadcast_id
+        } | {_key(run, batch): self._watch(_key(run, batch), batch.version) for batch in in_flight}
+        for batch in in_flight:
+            await self._resolve_if_silent(_key(run, batch))
+        if in_flight or not run.frozen or any(batch.closed_leg < run.leg for batch in issued):
+            return False
+        await asyncio.to_thread(self._runs.record_frozen, run.broadcast_id, run.run, run.total, run.total - run.size)
+        settled = await asyncio.to_thread(self._row, run.id)
+        await asyncio.to_thread(self._runs.record_stopped, run.broadcast_id, run.run, counts_of(settled))
+        return True
+
+    async def _hint(self, run: Row[Any]) -> None:
+        try:
+            await self._hints.put(run.broadcast_id, run.run, run.leg, stopped=True)
+        except (nats.errors.Error, JetStreamError, TimeoutError) as error:
+            log.warning("stop_hint_failed", extra={"run": run.id, "error": str(error)})
+
+    def _issued(self, run_id: int) -> list[Row[Any]]:
+        query = select(batches).where(batches.c.run_id == run_id, ~batches.c.sealed, batches.c.issues > 0)
+        with self._database.read() as connection:
+            return list(connection.execute(query))
+
+    def _row(self, run_id: int) -> Row[Any]:
+        with self._database.read() as connection:
+            return connection.execute(select(runs).where(runs.c.id == run_id)).one()
+
+    async def _close(self, key: BatchKey, leg: int) -> None:
+        async with self._closing:
+            while True:
+                try:
+                    state = fold(await self._ledger.read(key), "send")
+                    if not state.sealed and state.closed_leg < leg:
+                        await self._ledger.append(key, state.version, CloseV1(nonce=uuid4().hex, leg=leg))
+                    return
+                except Conflict:
+                    continue
+                except Malformed as error:
+                    log.error("batch_unreadable", extra={"batch": str(key), "error": str(error)})
+                    return
+
+    def _watch(self, key: BatchKey, version: int) -> tuple[int, float]:
+        """Since when, on our own clock, this batch has stood at this version."""
+        watched = self._watched.get(key)
+        return watched if watched and watched[0] == version else (version, time.monotonic())
+
+    async def _resolve_if_silent(self, key: BatchKey) -> None:
+        version, since = self._watched[key]
+        if time.monotonic() - since >= self._patience:
+            try:
+                await self._ledger.append(key, version, ResolveV1(nonce=uuid4().hex))
+            except Conflict:
+                del self._watched[key]  # not silent after all; the projection will show it
+
+
+def _key(run: Row[Any], batch: Row[Any]) -> BatchKey:
+    return BatchKey(run.broadcast_id, run.run, batch.batch)

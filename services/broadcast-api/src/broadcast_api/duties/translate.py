@@ -1,0 +1,82 @@
+"""What we remember is not what we announce: stored events, said anew as public contracts."""
+
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.domain import AggregateEvent
+
+from broadcast_api.domain.audience import Audience
+from broadcast_api.domain.broadcast import Broadcast
+from broadcast_contracts import (
+    Actor,
+    AudienceFrozenV1,
+    AudienceRef,
+    BroadcastCreatedV1,
+    BroadcastDeletedV1,
+    BroadcastEditedV1,
+    BroadcastEvent,
+    BroadcastRecalledV1,
+    BroadcastSentV1,
+    BroadcastStoppedV1,
+    Cause,
+    Counts,
+    ParseMode,
+    RecallRequestedV1,
+    SendingResumedV1,
+    SendingStartedV1,
+    StopRequestedV1,
+    TestRequestedV1,
+)
+
+
+def translate(event: AggregateEvent) -> BroadcastEvent | None:
+    """The public event; None for audiences, which stay inside. Raises ValueError for an event nobody told us about."""
+    match event:
+        case Audience.Event() | Audience.Created():
+            return None
+        case Broadcast.Created():
+            return BroadcastCreatedV1(**_common(event), bot=event.bot, **_content(event))
+        case Broadcast.Edited():
+            return BroadcastEditedV1(**_common(event), **_content(event))
+        case Broadcast.Deleted():
+            return BroadcastDeletedV1(**_common(event))
+        case Broadcast.TestRequested():
+            return TestRequestedV1(**_common(event), test=event.test)
+        case Broadcast.SendingStarted():
+            audience = AudienceRef(id=UUID(event.audience_id), name=event.audience_name)
+            return SendingStartedV1(**_common(event), run=event.run, audience=audience)
+        case Broadcast.AudienceFrozen():
+            return AudienceFrozenV1(**_common(event), run=event.run, total=event.total, unreachable=event.unreachable)
+        case Broadcast.StopRequested():
+            return StopRequestedV1(**_common(event), run=event.run, cause=Cause(event.cause), detail=event.detail)
+        case Broadcast.Stopped():
+            return BroadcastStoppedV1(**_common(event), run=event.run, counts=Counts(**event.counts))
+        case Broadcast.Resumed():
+            return SendingResumedV1(**_common(event), run=event.run)
+        case Broadcast.Sent():
+            return BroadcastSentV1(**_common(event), run=event.run, counts=Counts(**event.counts))
+        case Broadcast.RecallRequested():
+            return RecallRequestedV1(**_common(event), run=event.run)
+        case Broadcast.Recalled():
+            return BroadcastRecalledV1(**_common(event), run=event.run, counts=Counts(**event.counts))
+        case _:
+            raise ValueError(f"no public event for {type(event).__qualname__}")
+
+
+def _common(event: Broadcast.Event | Broadcast.Created) -> dict[str, Any]:
+    return {
+        "broadcast_id": event.originator_id,
+        "version": event.originator_version,
+        "at": event.timestamp.astimezone(UTC),
+        "by": Actor(**event.by) if event.by else None,
+    }
+
+
+def _content(event: Broadcast.Created | Broadcast.Edited) -> dict[str, Any]:
+    return {
+        "title": event.name,
+        "text": event.text,
+        "parse_mode": ParseMode(event.parse_mode),
+        "audience_id": UUID(event.audience_id),
+    }
