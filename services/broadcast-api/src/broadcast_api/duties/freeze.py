@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, literal, select, update
 from sqlalchemy.exc import DBAPIError
 
 from broadcast_api.adapters.audience_sql import condition
@@ -117,9 +117,7 @@ def _insert_reachable(connection: Connection, run: Row[Any], within: ColumnEleme
     rows = select(literal(run.id), place, recipients.c.id, recipients.c.chat_id).where(
         within, recipients.c.status == "active"
     )
-    return connection.execute(
-        insert(deliveries).from_select(["run_id", "position", "recipient_id", "chat_id"], rows)
-    ).rowcount
+    return _insert(connection, ["run_id", "position", "recipient_id", "chat_id"], rows)
 
 
 def _insert_unreachable(connection: Connection, run: Row[Any], within: ColumnElement[bool]) -> int:
@@ -130,13 +128,19 @@ def _insert_unreachable(connection: Connection, run: Row[Any], within: ColumnEle
         literal(run.id), place, recipients.c.id, recipients.c.chat_id, recipients.c.status, literal(KNOWN_BEFORE)
     ).where(unreachable)
     columns = ["run_id", "position", "recipient_id", "chat_id", "outcome", "reason"]
-    added = connection.execute(insert(deliveries).from_select(columns, rows)).rowcount
+    added = _insert(connection, columns, rows)
     if added:
         blocked = connection.scalar(
             select(func.count()).select_from(recipients).where(unreachable, recipients.c.status == "blocked")
         )
         _grow_unreachable(connection, run.id, added, blocked or 0)
     return added
+
+
+def _insert(connection: Connection, columns: list[str], rows: Select[Any]) -> int:
+    """Answers how many there were, which SQLAlchemy keeps for an INSERT only when asked to."""
+    statement = insert(deliveries).from_select(columns, rows).execution_options(preserve_rowcount=True)
+    return connection.execute(statement).rowcount
 
 
 def _grow_unreachable(connection: Connection, run_id: int, added: int, blocked: int) -> None:

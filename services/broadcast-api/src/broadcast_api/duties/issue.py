@@ -1,7 +1,6 @@
 """Hand a batch to the dispatchers: mark it issued while the run's locked row allows it, then publish its job."""
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,13 +14,11 @@ from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.schema import batches, deliveries
 from broadcast_api.duties.counting import lock_run
 from broadcast_api.duties.reseed import half_reseeded, reseed
-from broadcast_contracts import BatchKey, Content, Malformed, ReopenV1, SendJobV1
+from broadcast_contracts import BatchKey, Content, ReopenV1, SendJobV1
 from broadcast_contracts.topology import JOB_MAX_AGE, Lane, job_subject
 from broadcast_delivery.fold import fold
 from broadcast_delivery.ports import Conflict, Ledger
 from broadcast_delivery.publish import publish
-
-log = logging.getLogger(__name__)
 
 SOURCE = "/broadcast-api"
 LANE_OF_STATE: dict[str, Lane] = {"sending": "send", "test": "test"}
@@ -80,11 +77,7 @@ class Issuer:
 
     async def publish(self, issue: Issue) -> None:
         """Open the batch's log for the leg, then publish the job; raises nats-py's errors."""
-        try:
-            if not await self._open(issue):
-                return
-        except Malformed as error:
-            log.error("batch_unreadable", extra={"batch": str(issue.key), "error": str(error)})
+        if not await self._open(issue):
             return
         run = issue.run
         job = SendJobV1(

@@ -21,7 +21,7 @@ from broadcast_api.adapters.schema import batches, runs
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.outcome_rows import Advance, Place, finish_test, write
 from broadcast_api.duties.reseed import half_reseeded
-from broadcast_contracts import BatchKey, Cause, CloseV1, Malformed, decode_record
+from broadcast_contracts import BatchKey, Cause, CloseV1, LedgerRecord, Malformed, decode_record
 from broadcast_contracts.topology import PROJECTION, RECALL_PROJECTION, batch_of
 from broadcast_delivery.fold import Fold, Purpose, fold
 from broadcast_delivery.ports import Entry, Ledger
@@ -102,7 +102,8 @@ class Projection:
         places = await asyncio.to_thread(self._places, list(received))
         for key in received.keys() - places.keys():
             for record in received.pop(key):
-                await self._park(record.message, "no such batch")
+                if record.entry.record is not None:
+                    await self._park(record.message, "no such batch")
         behind = [key for key, place in places.items() if received[key][-1].entry.version > place.version]
         advances = await asyncio.gather(*(self._advance(places[key], received[key]) for key in behind))
         moved = [advance for advance in advances if advance is not None]
@@ -112,7 +113,8 @@ class Projection:
         for key, records in received.items():
             await self._halt(places[key], records)
             for record in records:
-                await record.message.ack()
+                if record.entry.record is not None:
+                    await record.message.ack()
         if moved:
             self._changed()
 
@@ -134,10 +136,15 @@ class Projection:
         received = defaultdict[BatchKey, list[Received]](list)
         for message in messages:
             try:
-                key, record = batch_of(message.subject), decode_record(message.data)
-            except (Malformed, ValueError) as error:
+                key = batch_of(message.subject)
+            except ValueError as error:
                 await self._park(message, str(error))
                 continue
+            record: LedgerRecord | None = None
+            try:
+                record = decode_record(message.data)
+            except Malformed as error:
+                await self._park(message, str(error))  # it has no meaning, yet it moves the version
             after = (message.headers or {}).get("Nats-Expected-Last-Subject-Sequence")
             entry = Entry(message.metadata.sequence.stream, record)
             received[key].append(Received(message, entry, int(after) if after else None))
@@ -149,12 +156,8 @@ class Projection:
         """Where these records bring a batch; None where they bring it nowhere."""
         state, changed = self._folds.pop(place.key, None), set[int]()
         if state is None or state.version != place.version or not records or not _continue(state, records, changed):
-            try:
-                async with self._reads:
-                    state = fold(await self._ledger.read(place.key), self._purpose)
-            except Malformed as error:
-                log.error("batch_unreadable", extra={"batch": str(place.key), "error": str(error)})
-                return None
+            async with self._reads:
+                state = fold(await self._ledger.read(place.key), self._purpose)
             changed = set(range(place.size)) if self._purpose == "send" else set(state.results)
         if state.version <= place.version or half_reseeded(state):
             return None

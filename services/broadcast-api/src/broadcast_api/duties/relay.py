@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore, Notification
@@ -119,13 +119,16 @@ class Relay:
         return Place(row.notification_id, row.stream_sequence) if row else Place(0, 0)
 
     def _save(self, place: Place) -> None:
+        row = self._database.upsert(positions).values(
+            reader=READER, notification_id=place.notification_id, stream_sequence=place.sequence
+        )
+        forward = row.on_conflict_do_update(
+            index_elements=[positions.c.reader],
+            set_={name: row.excluded[name] for name in ("notification_id", "stream_sequence")},
+            where=positions.c.notification_id < row.excluded.notification_id,
+        )
         with self._database.write() as connection:
-            self._database.insert_if_absent(connection, positions, reader=READER, notification_id=0)
-            connection.execute(
-                update(positions)
-                .where(positions.c.reader == READER, positions.c.notification_id < place.notification_id)
-                .values(notification_id=place.notification_id, stream_sequence=place.sequence)
-            )
+            connection.execute(forward)
 
 
 def _message_id(epoch: str, notification: Notification) -> str:

@@ -15,7 +15,7 @@ from broadcast_api.adapters.schema import batches, runs
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import counts_of
 from broadcast_api.duties.hints import Hints
-from broadcast_contracts import BatchKey, CloseV1, Malformed, ResolveV1
+from broadcast_contracts import BatchKey, CloseV1, ResolveV1
 from broadcast_delivery.fold import fold
 from broadcast_delivery.ports import Conflict, Ledger
 
@@ -106,9 +106,6 @@ class Settler:
                     return
                 except Conflict:
                     continue
-                except Malformed as error:
-                    log.error("batch_unreadable", extra={"batch": str(key), "error": str(error)})
-                    return
 
     def _watch(self, key: BatchKey, version: int) -> tuple[int, float]:
         """Since when, on our own clock, this batch has stood at this version."""
