@@ -24,7 +24,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def configure_logs(level: str) -> None:
+def log_json(level: str) -> None:
     """Send everything to standard error; the HTTP client libraries only from WARNING up (their INFO has URLs)."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import uvicorn
 from faststream.asgi import AsgiFastStream
 
-from broadcast_delivery.logs import configure_logs
+from broadcast_delivery.logs import log_json
 from broadcast_telegram.settings import WorkerSettings, load
 
 
 def run(build: Callable[[WorkerSettings], AsgiFastStream]) -> None:
     """Until SIGTERM or SIGINT."""
     settings = load(WorkerSettings)
-    configure_logs(settings.log_level)
+    log_json(settings.log_level)
     uvicorn.run(build(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
