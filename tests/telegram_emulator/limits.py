@@ -17,6 +17,8 @@ UPLOAD_BACKLOG_SECONDS = 5.0
 class Limits:
     """What one bot may do; a zero lifts a limit, and `rate` 0 lifts all of them.
 
+    A message refused for the sake of its chat still counts against the bot's rate.
+
     rate, paid_rate, delete_rate: requests in any one second (delete_rate None = the same as rate);
     per_chat: messages a second to one chat; per_group_minute: messages a minute to one group;
     retry_after: seconds of the pause after too many; whoever asks during the pause starts it anew;

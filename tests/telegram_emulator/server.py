@@ -38,7 +38,7 @@ class Emulator:
             server = Server(self._answer)
             runner = web.ServerRunner(server, shutdown_timeout=0.2)
             await runner.setup()
-            site = web.TCPSite(runner, host, port, backlog=1024, shutdown_timeout=0.2)
+            site = web.TCPSite(runner, host, port, backlog=1024)
             await site.start()
             try:
                 yield f"http://{host}:{runner.addresses[0][1]}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import orjson
 
 from .errors import conflict
 
@@ -135,8 +136,11 @@ class Updates:
 
     async def _post(self, webhook: Webhook, session: aiohttp.ClientSession, update: dict[str, Any]) -> float | None:
         """None when it was taken, else the seconds its Retry-After asks for (at most an hour)."""
-        headers = {"X-Telegram-Bot-Api-Secret-Token": webhook.secret_token} if webhook.secret_token else {}
-        async with session.post(webhook.url, json=update, headers=headers, timeout=aiohttp.ClientTimeout(30)) as answer:
+        headers = {"Content-Type": "application/json"}
+        if webhook.secret_token:
+            headers["X-Telegram-Bot-Api-Secret-Token"] = webhook.secret_token
+        body, timeout = orjson.dumps(update), aiohttp.ClientTimeout(total=30)
+        async with session.post(webhook.url, data=body, headers=headers, timeout=timeout) as answer:
             if answer.ok:
                 return None
             webhook.failed(f"Wrong response from the webhook: {answer.status} {answer.reason}")

@@ -1,6 +1,6 @@
 """One bot and everything that is true about it: its chats, messages, files, limits and updates."""
 
-import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -97,7 +97,7 @@ class BotAccount:
         chat.status = Status.ACTIVE
         text = f"/start {payload}".strip()
         said = Content("text", text, '[{"type":"bot_command","offset":0,"length":6}]', outgoing=False)
-        message_id = self.deliver(chat, said, arrived=asyncio.get_running_loop().time())
+        message_id = self.deliver(chat, said, arrived=time.monotonic())
         self.updates.emit("message", self.message(chat, message_id))
 
     def change_status(self, chat: Chat, status: Status) -> None:
