@@ -1,3 +1,3 @@
 """Fixtures that every suite may use."""
 
-pytest_plugins = ["tests.support.nats"]
+pytest_plugins = ["tests.support.nats", "tests.support.postgres"]

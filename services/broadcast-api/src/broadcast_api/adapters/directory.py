@@ -48,29 +48,21 @@ class Directory:
     def upsert(self, bot: str, people: Iterable[Person]) -> int:
         """Enter or change everybody at once, by chat id; of two for one chat id the last one counts."""
         by_chat = {person.chat_id: person for person in people}
-        rows = [self._row(bot, by_chat[chat_id]) for chat_id in sorted(by_chat)]  # one order: no deadlocks
+        in_order = [by_chat[chat_id] for chat_id in sorted(by_chat)]  # one order for all: no deadlocks
         with self._database.write() as connection:
             for known in (False, True):
-                some = [row for row in rows if (row["status"] is not None) is known]
-                if some:
-                    connection.execute(self._upsert(with_status=known), some)
-        return len(rows)
-
-    def _row(self, bot: str, person: Person) -> dict[str, Any]:
-        now = datetime.now(UTC)
-        words = (person.first_name, person.last_name, person.username, person.external_id)
-        search = " ".join(word for word in words if word).lower()
-        return {"bot": bot, **asdict(person), "search": search, "created_at": now, "updated_at": now}
+                rows = [_row(bot, person) for person in in_order if (person.status is not None) is known]
+                if rows:
+                    connection.execute(self._upsert(with_status=known), rows)
+        return len(in_order)
 
     def _upsert(self, *, with_status: bool) -> Any:
-        names = [field for field in Person.__dataclass_fields__ if field != "chat_id"] + ["search", "updated_at"]
+        names = [
+            name for name in Person.__dataclass_fields__ if name != "chat_id" and (name != "status" or with_status)
+        ]
         insert = self._database.upsert(recipients)
-        if not with_status:
-            names.remove("status")
-            insert = insert.values(status="active")
-        return insert.on_conflict_do_update(
-            index_elements=["bot", "chat_id"], set_={name: insert.excluded[name] for name in names}
-        )
+        changes = {name: insert.excluded[name] for name in (*names, "search", "updated_at")}
+        return insert.on_conflict_do_update(index_elements=["bot", "chat_id"], set_=changes)
 
     def get(self, id: int) -> Row[Any] | None:
         """One person by directory id."""
@@ -127,3 +119,11 @@ class Directory:
         with self._database.read() as connection:
             found = {row[0]: row[1] for row in connection.execute(counts)}
             return Reach(found, connection.execute(first).all())
+
+
+def _row(bot: str, person: Person) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    words = (person.first_name, person.last_name, person.username, person.external_id)
+    search = " ".join(word for word in words if word).lower()
+    status = person.status or "active"
+    return {"bot": bot, **asdict(person), "status": status, "search": search, "created_at": now, "updated_at": now}

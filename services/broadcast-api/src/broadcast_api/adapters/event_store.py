@@ -42,6 +42,8 @@ class EventStore(Application[UUID]):
     name = "broadcasts"
 
     def __init__(self, url: str) -> None:
+        if url.startswith("sqlite"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         super().__init__(environment(url))
         self._epoch = ""
 
@@ -112,11 +114,9 @@ class EventStore(Application[UUID]):
 def environment(url: str) -> dict[str, str]:
     """The library's settings for an event store; raises ValueError with one line when the URL cannot be used."""
     if url.startswith("sqlite:///"):
-        path = Path(url.removeprefix("sqlite:///"))
-        path.parent.mkdir(parents=True, exist_ok=True)
         return {
             "PERSISTENCE_MODULE": "eventsourcing.sqlite",
-            "SQLITE_DBNAME": str(path),
+            "SQLITE_DBNAME": url.removeprefix("sqlite:///"),
             "SQLITE_LOCK_TIMEOUT": str(SQLITE_LOCK_TIMEOUT_SECONDS),
         }
     scheme = urlsplit(url).scheme.partition("+")[0]

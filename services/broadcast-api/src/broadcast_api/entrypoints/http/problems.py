@@ -163,6 +163,8 @@ def _unavailable(request: Request, error: Exception) -> JSONResponse:
 
 
 def _internal(request: Request, error: Exception) -> JSONResponse:
+    where = {"request_id": request.scope["state"]["request_id"], "path": request.url.path}
+    log.error("request_failed", exc_info=error, extra=where)
     return answer(request, 500, "internal", {})
 
 

@@ -1,0 +1,74 @@
+"""`python -m broadcast_api serve` runs the API; `init` creates tables, streams and consumers, and exits."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from types import FrameType
+
+import nats
+import uvicorn
+from fastapi import FastAPI
+
+from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.app import build
+from broadcast_api.background import NatsDuties
+from broadcast_api.settings import BadSettings, Settings, read_settings
+from broadcast_delivery.logs import configure_logs
+from broadcast_delivery.topology import ensure
+
+GRACE_SECONDS = 10
+
+
+class Server(uvicorn.Server):
+    """Ends the live connections as soon as it is told to stop: they would never end by themselves."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        assert isinstance(self.config.app, FastAPI)
+        asyncio.get_running_loop().call_soon_threadsafe(self.config.app.state.services.feed.close)
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+
+def serve(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT."""
+    app = build(settings, NatsDuties)
+    config = uvicorn.Config(
+        app, settings.host, settings.port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+    )
+    Server(config).run()
+
+
+def init(settings: Settings) -> None:
+    """Harmless when everything is there."""
+    Database(settings.database_url).create_schema()
+    EventStore(settings.event_store).close()
+    asyncio.run(_topology(settings))
+
+
+async def _topology(settings: Settings) -> None:
+    client = await nats.connect(settings.nats_url, max_reconnect_attempts=3)
+    try:
+        await ensure(client.jetstream(), settings.bots)
+    finally:
+        await client.close()
+
+
+def main() -> None:
+    """Exit code 2 with one line when the settings are wrong."""
+    parser = argparse.ArgumentParser(prog="broadcast_api", description=__doc__)
+    parser.add_argument("command", choices=["serve", "init"])
+    command = parser.parse_args().command
+    try:
+        settings = read_settings()
+        configure_logs(settings.log_level)
+        {"serve": serve, "init": init}[command](settings)
+    except BadSettings as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

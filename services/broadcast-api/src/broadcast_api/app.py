@@ -1,0 +1,110 @@
+"""Where everything meets."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.directory import Directory
+from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.adapters.queries import Queries
+from broadcast_api.adapters.views import Views
+from broadcast_api.application.audiences import Audiences
+from broadcast_api.application.broadcasts import Broadcasts
+from broadcast_api.application.runs import Runs
+from broadcast_api.entrypoints.http.context import Services
+from broadcast_api.entrypoints.http.door import make_app
+from broadcast_api.entrypoints.http.feed import Feed
+from broadcast_api.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CATCH_UP_SECONDS = 1.0
+
+
+class Duties(Protocol):
+    """What runs beside HTTP."""
+
+    def wake(self) -> None:
+        """A command was obeyed: look at once. Callable from any thread."""
+        ...
+
+    def faults(self) -> dict[str, str]:
+        """What does not work, by name."""
+        ...
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        ...
+
+
+MakeDuties = Callable[[Settings, Database, EventStore, Runs], Duties]
+
+
+def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
+    """The ASGI application; without `duties` it needs no NATS, and nothing that was recorded is carried out."""
+    database = Database(settings.database_url)
+    database.create_schema()
+    store = EventStore(settings.event_store)
+    views = Views(database, store, settings.batch_size)
+    background = duties and duties(settings, database, store, Runs(store, views))
+    directory, queries = Directory(database), Queries(database)
+
+    def faults() -> dict[str, str]:
+        found = background.faults() if background else {}
+        try:
+            with database.read() as connection:
+                connection.execute(text("SELECT 1"))
+            store.max_notification_id()
+        except Exception as error:
+            log.warning("not_ready", extra={"error": str(error)})
+            found["database"] = "does not answer"
+        return found
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(_keep_catching_up(views))]
+        if background:
+            tasks.append(asyncio.create_task(background.run()))
+        try:
+            yield
+        finally:
+            services.feed.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            store.close()
+            database.close()
+
+    services = Services(
+        bots=settings.bots,
+        broadcasts=Broadcasts(store, views, directory, settings.bots, background.wake if background else _nobody),
+        audiences=Audiences(store, views, directory, settings.bots),
+        directory=directory,
+        queries=queries,
+        history=store.history,
+        feed=Feed(queries.broadcasts_by_id, settings.live_poll_seconds),
+        faults=faults,
+        test_wait_seconds=settings.test_wait_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+    )
+    return make_app(services, lifespan)
+
+
+async def _keep_catching_up(views: Views) -> None:
+    """A replica may have died between storing an event and showing it."""
+    while True:
+        try:
+            await asyncio.to_thread(views.catch_up)
+        except Exception:
+            log.exception("catch_up_failed")
+        await asyncio.sleep(CATCH_UP_SECONDS)
+
+
+def _nobody() -> None:
+    """Nobody is there to be woken."""

@@ -1,0 +1,78 @@
+"""The duties of a replica that serves HTTP: they need NATS, and HTTP does not wait for it."""
+
+import asyncio
+import contextlib
+import logging
+
+import nats
+import nats.errors
+from nats.aio.client import Client
+
+from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.application.runs import Runs
+from broadcast_api.duties.run import Duties, DutySettings
+from broadcast_api.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+CLOSE_SECONDS = 5.0
+
+
+class NatsDuties:
+    """`run` until cancelled: connects, leads when it can, and starts again after whatever went wrong."""
+
+    def __init__(self, settings: Settings, database: Database, store: EventStore, runs: Runs) -> None:
+        self._url = settings.nats_url
+        self._settings = DutySettings(
+            bots=settings.bots,
+            batch_size=settings.batch_size,
+            window_batches=settings.window_batches,
+            sweep_seconds=settings.sweep_seconds,
+            lease_seconds=settings.lease_seconds,
+            lease_grace_seconds=settings.lease_grace_seconds,
+        )
+        self._parts = (database, store, runs)
+        self._client: Client | None = None
+        self._duties: Duties | None = None
+
+    def wake(self) -> None:
+        """A command was obeyed: look at once. Callable from any thread."""
+        if self._duties is not None:
+            self._duties.wake()
+
+    def faults(self) -> dict[str, str]:
+        """What does not work, by name."""
+        if self._client is None or not self._client.is_connected:
+            return {"nats": "not connected"}
+        if self._duties is not None and self._duties.halted:
+            return {"relay": self._duties.halted}
+        return {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._lead()
+            except (nats.errors.Error, OSError, TimeoutError) as error:
+                log.warning("nats_unreachable", extra={"error": str(error)})
+            except Exception:
+                log.exception("duties_failed")
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _lead(self) -> None:
+        self._client = await nats.connect(
+            self._url, name="broadcast-api", max_reconnect_attempts=-1, reconnect_time_wait=0.5, error_cb=_quiet
+        )
+        try:
+            self._duties = Duties(self._settings, *self._parts, self._client)
+            await self._duties.run()
+        finally:
+            client, self._client, self._duties = self._client, None, None
+            with contextlib.suppress(nats.errors.Error, TimeoutError):
+                await asyncio.wait_for(client.close(), CLOSE_SECONDS)
+
+
+async def _quiet(error: Exception) -> None:
+    log.info("nats_error", extra={"error": repr(error)})
