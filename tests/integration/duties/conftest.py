@@ -1,25 +1,22 @@
 """Each duty is proved on SQLite and on PostgreSQL, and against a real NATS server."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from broadcast_api.duties import projection
 from broadcast_contracts.topology import LEDGER, RECALL_LEDGER
 from broadcast_delivery.jetstream import JetStreamLedger
 from broadcast_delivery.topology import ensure
-from tests.integration.duties.stage import Stage, in_a_new_database
+from tests.integration.duties.parts import Parts
+from tests.integration.duties.stage import Stage
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    if request.param == "postgresql":
-        yield from in_a_new_database(os.environ["TEST_PG"])
-        return
-    stage = Stage(f"sqlite:///{tmp_path}/broadcasts.db", f"sqlite:///{tmp_path}/events.db")
+@pytest.fixture
+def stage(stores: tuple[str, str]) -> Iterator[Stage]:
+    stage = Stage(*stores)
     yield stage
     stage.close()
 
@@ -39,3 +36,9 @@ def ledger(js: JetStreamContext) -> JetStreamLedger:
 @pytest.fixture
 def recall_ledger(js: JetStreamContext) -> JetStreamLedger:
     return JetStreamLedger(js, RECALL_LEDGER)
+
+
+@pytest.fixture
+def parts(stage: Stage, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch) -> Parts:
+    monkeypatch.setattr(projection, "WAIT_SECONDS", 0.1)
+    return Parts(stage, js)

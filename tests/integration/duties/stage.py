@@ -1,11 +1,10 @@
 """The api's inside without its HTTP: commands by hand, rows to look at, people by the thousand."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, func, insert, select, text
+from sqlalchemy import Row, func, insert, select
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
@@ -124,18 +123,3 @@ class Stage:
     def key(self, id: UUID, batch: int = 0, run: int = 1) -> BatchKey:
         return BatchKey(id, run, batch)
 
-
-def in_a_new_database(admin_url: str, batch_size: int = BATCH) -> Iterator[Stage]:
-    """A stage on an empty PostgreSQL database, which is dropped afterwards. `admin_url` is a plain DSN."""
-    name = f"duties_{uuid4().hex[:12]}"
-    admin = Database(admin_url.replace("postgresql://", "postgresql+psycopg://", 1))
-    autocommit = admin.engine.execution_options(isolation_level="AUTOCOMMIT")
-    with autocommit.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    base = admin_url.rpartition("/")[0]
-    stage = Stage(f"{base}/{name}".replace("postgresql://", "postgresql+psycopg://", 1), f"{base}/{name}", batch_size)
-    yield stage
-    stage.close()
-    with autocommit.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.close()

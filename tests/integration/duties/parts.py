@@ -1,0 +1,43 @@
+"""All duties of one replica, to be stepped by hand."""
+
+from nats.js import JetStreamContext
+
+from broadcast_api.duties.freeze import Freezer
+from broadcast_api.duties.hints import Hints
+from broadcast_api.duties.issue import Issuer
+from broadcast_api.duties.planner import Planner
+from broadcast_api.duties.projection import Projection
+from broadcast_api.duties.recall import RecallPlanner
+from broadcast_api.duties.settle import Settler
+from broadcast_api.duties.sweeper import Sweeper
+from broadcast_contracts.topology import LEDGER, RECALL_LEDGER
+from broadcast_delivery.jetstream import JetStreamLedger
+from tests.integration.duties.stage import Stage
+
+WINDOW = 2
+
+
+class Parts:
+    """`patience` is how long a silent owner is waited for at a stop."""
+
+    def __init__(self, stage: Stage, js: JetStreamContext, *, patience: float = 60.0) -> None:
+        self.ledger, self.recall_ledger = JetStreamLedger(js, LEDGER), JetStreamLedger(js, RECALL_LEDGER)
+        database, runs = stage.database, stage.runs
+        hints = Hints(js)
+        self.issuer = Issuer(js, database, stage.store, self.ledger)
+        self.freezer = Freezer(database, runs, 1_000)
+        self.planner = Planner(database, self.issuer, hints, WINDOW)
+        self.sends = Projection(js, database, self.ledger, runs, "send", lambda: None)
+        self.recalls = Projection(js, database, self.recall_ledger, runs, "recall", lambda: None)
+        self.settler = Settler(database, self.ledger, runs, hints, patience)
+        self.recall = RecallPlanner(js, database, stage.store, runs, WINDOW)
+        self.sweeper = Sweeper(js, database, self.issuer, self.recall)
+
+    async def go(self) -> None:
+        """Step everything until nothing is left to do."""
+        for projection in (self.sends, self.recalls):
+            while await projection.step():
+                pass
+        for step in (self.freezer.step, self.planner.step, self.recall.step, self.settler.step):
+            while await step():
+                pass

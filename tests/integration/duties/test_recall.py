@@ -1,0 +1,150 @@
+"""Whatever was delivered is recalled, oldest first; what cannot be is named."""
+
+from uuid import UUID
+
+import pytest
+from nats.js import JetStreamContext
+
+from broadcast_contracts import Outcome
+from tests.integration.duties.parts import Parts
+from tests.integration.duties.stage import Stage
+from tests.integration.duties.workers import SENT_AT, Owner, finish, finish_recall, recall_jobs, send_jobs
+
+
+async def sent(stage: Stage, parts: Parts, js: JetStreamContext, people: int) -> UUID:
+    stage.people(people)
+    id = stage.sending()
+    while stage.status(id) != "sent":
+        await parts.go()
+        for job in await send_jobs(js):
+            await finish(parts.ledger, job)
+    return id
+
+
+async def test_jobs_name_every_delivered_message_oldest_batch_first_and_keep_to_the_window(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    id = await sent(stage, parts, js, 35)
+    stage.press("recall", id)
+    await parts.go()
+    jobs = await recall_jobs(js)
+    assert [job.batch for job in jobs] == [0, 1]
+    chats = [row.chat_id for row in stage.deliveries(id)]
+    assert [(p.i, p.chat, p.messages, p.at) for p in jobs[1].posted] == [
+        (i, chats[10 + i], [100 + i], SENT_AT + 1) for i in range(10)
+    ]
+    await finish_recall(parts.recall_ledger, jobs[0])
+    await parts.go()
+    assert [job.batch for job in await recall_jobs(js)] == [2]
+
+
+async def test_a_run_is_recalled_when_nothing_is_left(stage: Stage, parts: Parts, js: JetStreamContext) -> None:
+    id = await sent(stage, parts, js, 35)
+    stage.press("recall", id)
+    while stage.status(id) == "recalling":
+        await parts.go()
+        for job in await recall_jobs(js):
+            await finish_recall(parts.recall_ledger, job)
+    assert stage.status(id) == "created"
+    assert {row.recall_outcome for row in stage.deliveries(id)} == {"recalled"}
+    run = stage.run(id)
+    assert (run.state, run.delivered, run.recalled, run.unrecalled) == ("recalled", 35, 35, 0)
+
+
+async def test_only_delivered_messages_are_recalled_and_refusals_are_counted(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    stage.people(5)
+    id = stage.sending()
+    await parts.go()
+    owner = Owner(parts.ledger, stage.key(id))
+    await owner.settle(Outcome.DELIVERED, [0, 1, 2])
+    await owner.settle(Outcome.BLOCKED, [3])
+    await owner.settle(Outcome.UNCONFIRMED, [4])
+    await owner.seal()
+    await parts.go()
+    stage.press("recall", id)
+    await parts.go()
+    (job,) = await recall_jobs(js)
+    assert [posted.i for posted in job.posted] == [0, 1, 2]
+    revoker = Owner(parts.recall_ledger, job.key, "recall")
+    await revoker.settle(Outcome.RECALLED, [0])
+    await revoker.settle(Outcome.ALREADY_GONE, [1])
+    await revoker.settle(Outcome.TOO_LATE, [2])
+    await revoker.seal()
+    await parts.go()
+    run = stage.run(id)
+    assert (run.state, run.recalled, run.unrecalled) == ("recalled", 2, 1)
+    assert [row.recall_outcome for row in stage.deliveries(id)] == ["recalled", "already_gone", "too_late", None, None]
+
+
+async def test_a_message_without_an_id_is_refused_and_the_rest_recalled(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    stage.people(3)
+    id = stage.sending()
+    await parts.go()
+    owner = Owner(parts.ledger, stage.key(id))
+    await owner.settle(Outcome.DELIVERED, [0, 1])
+    await owner.open([2])
+    await owner.report(Outcome.DELIVERED, [2], messages=False)
+    await owner.seal()
+    await parts.go()
+    stage.press("recall", id)
+    await parts.go()
+    (job,) = await recall_jobs(js)
+    await finish_recall(parts.recall_ledger, job)
+    await Parts(stage, js).go()
+    assert [row.recall_outcome for row in stage.deliveries(id)] == ["recalled", "recalled", "recall_refused"]
+    assert (stage.run(id).state, stage.run(id).unrecalled) == ("recalled", 1)
+
+
+async def test_a_run_that_delivered_nothing_is_recalled_at_once(stage: Stage, parts: Parts) -> None:
+    stage.people(3, "blocked")
+    id = stage.sending()
+    await parts.go()
+    stage.press("recall", id)
+    await parts.go()
+    assert stage.status(id) == "created"
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["while recalling", "when all was over"])
+async def test_a_delivery_reported_after_its_batch_was_recalled_is_recalled_too(
+    stage: Stage, parts: Parts, js: JetStreamContext, late: bool
+) -> None:
+    stage.people(15)
+    id = stage.sending()
+    await parts.go()
+    jobs = await send_jobs(js)
+    zombie = Owner(parts.ledger, jobs[0].key)
+    await zombie.settle(Outcome.DELIVERED, range(9))
+    await zombie.settle(Outcome.UNCONFIRMED, [9])  # its reply was lost, so it thinks
+    window = zombie.state.results[9].window
+    await zombie.seal()
+    await finish(parts.ledger, jobs[1])
+    await parts.go()
+    stage.press("recall", id)
+    await parts.go()
+    first, second = await recall_jobs(js)
+    await finish_recall(parts.recall_ledger, first)
+    if late:
+        await finish_recall(parts.recall_ledger, second)
+    await parts.go()
+    assert (stage.status(id) == "created") is late
+    await _fact(zombie, 9, window)
+    await parts.go()
+    (job,) = await recall_jobs(js)
+    assert (job.batch, [posted.i for posted in job.posted]) == (0, [9])
+    for job in [job, *([] if late else [second])]:
+        await finish_recall(parts.recall_ledger, job)
+    await parts.go()
+    assert {row.recall_outcome for row in stage.deliveries(id)} == {"recalled"}
+    assert (stage.status(id), stage.run(id).recalled) == ("created", 15)
+
+
+async def _fact(owner: Owner, i: int, window: int) -> None:
+    from broadcast_contracts import ProgressV1, Result
+
+    await owner.look()
+    fact = Result(i=i, window=window, outcome=Outcome.DELIVERED, messages=[777], at=SENT_AT)
+    await owner._append(ProgressV1(nonce="late", owner="owner", results=[fact]))
