@@ -54,13 +54,13 @@ def network(cause: Exception) -> Exception:
     return error
 
 
-NEVER_WRITTEN = [
+NEVER_WRITTEN: list[Exception] = [
     ClientConnectorError(KEY, OSError(111, "Connection refused")),
     ClientConnectorDNSError(KEY, OSError(-2, "Name or service not known")),
     ClientConnectorCertificateError(KEY, ssl.CertificateError("self-signed")),
     ConnectionTimeoutError(f"Connection timeout to host https://api.telegram.org/bot{TOKEN}/sendMessage"),
 ]
-UNANSWERED = [
+UNANSWERED: list[Exception] = [
     ServerDisconnectedError(),
     ClientOSError(104, "Connection reset by peer"),
     ClientConnectionResetError("Cannot write to closing transport"),
@@ -68,7 +68,7 @@ UNANSWERED = [
     SocketTimeoutError("Timeout on reading data"),
     TimeoutError(),
 ]
-AMBIGUOUS = [
+AMBIGUOUS: list[Exception] = [
     *map(network, UNANSWERED),
     TelegramServerError(METHOD, "HTTP 502 Bad Gateway"),
     TelegramServerError(METHOD, "Internal Server Error: restart; retry after 5"),
