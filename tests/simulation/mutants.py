@@ -1,0 +1,199 @@
+"""Each safety mechanism taken away alone. A simulation that does not notice would prove nothing."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import Row
+
+import broadcast_api.duties.issue as issue
+import broadcast_api.duties.outcome_rows as outcome_rows
+import broadcast_api.duties.projection as projection
+from broadcast_api.adapters.schema import batches
+from broadcast_api.duties.counting import counts_of
+from broadcast_api.duties.settle import Settler
+from broadcast_api.duties.sweeper import Sweeper
+from broadcast_contracts import BatchKey, LedgerRecord, Outcome, ProgressV1, ResolveV1, Result, encode
+from broadcast_contracts.topology import ledger_subject
+from broadcast_delivery import Conflict, Entry, Fold, Lease
+from broadcast_delivery.jetstream import JetStreamLedger
+from broadcast_delivery.worker import _Task
+from tests.simulation.nats import Server
+
+Mutant = Callable[[], contextlib.AbstractContextManager[Any]]
+
+
+def no_fence() -> contextlib.AbstractContextManager[Any]:
+    """Appends ignore the expected version."""
+    return patch.object(Server, "fenced", False)
+
+
+def no_readback() -> contextlib.AbstractContextManager[Any]:
+    """A lost acknowledgement counts as a refusal."""
+
+    async def append(
+        self: JetStreamLedger, key: BatchKey, expected: int, record: LedgerRecord, *, rollup: bool = False
+    ) -> int:
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(expected), **({"Nats-Rollup": "sub"} if rollup else {})}
+        try:
+            return (await self._js.publish(ledger_subject(self._stream, key), encode(record), headers=headers)).seq
+        except Exception as error:
+            raise Conflict from error
+
+    return patch.object(JetStreamLedger, "append", append)
+
+
+def no_marker() -> contextlib.AbstractContextManager[Any]:
+    """Attempts are opened in memory only."""
+    append = _Task._append
+
+    async def _append(self: _Task, record: LedgerRecord) -> bool:
+        if isinstance(record, ProgressV1) and record.opened:
+            self._state.apply(Entry(self._state.version, record))
+            return True
+        return await append(self, record)
+
+    return patch.object(_Task, "_append", _append)
+
+
+def early_takeover() -> contextlib.AbstractContextManager[Any]:
+    """Another owner's attempts are resolved without waiting for its lease."""
+
+    async def _outwait(self: _Task) -> bool:
+        return await self._append(ResolveV1(nonce="early"))
+
+    return patch.object(_Task, "_outwait", _outwait)
+
+
+def resend_silent() -> contextlib.AbstractContextManager[Any]:
+    """The attempts of a silent owner are made again."""
+
+    def _resolve(self: Fold, version: int) -> set[int]:
+        self.in_flight.clear()
+        return set()
+
+    return patch.object(Fold, "_resolve", _resolve)
+
+
+def no_deadline() -> contextlib.AbstractContextManager[Any]:
+    """An attempt may start after its lease ran out."""
+    return patch.object(Lease, "attempt_timeout", property(lambda _: -1e9), create=True)
+
+
+def fenced_facts() -> contextlib.AbstractContextManager[Any]:
+    """What was done is forgotten when somebody else has appended meanwhile."""
+
+    async def _report(self: _Task) -> None:
+        facts, self._facts = self._facts, []
+        await self._append(ProgressV1(nonce="fact", owner=self._owner, results=facts))
+
+    return patch.object(_Task, "_report", _report)
+
+
+def seal_is_not_final() -> contextlib.AbstractContextManager[Any]:
+    """After the seal a fact can make somebody pending again."""
+    learn = Fold._learn
+
+    def _learn(self: Fold, result: Result) -> bool:
+        sealed, self.sealed = self.sealed, False
+        try:
+            return learn(self, result)
+        finally:
+            self.sealed = sealed
+
+    return patch.object(Fold, "_learn", _learn)
+
+
+def stop_by_hint_alone() -> contextlib.AbstractContextManager[Any]:
+    """Stopped is recorded once the workers were told."""
+
+    async def _stop(self: Settler, run: Row[Any]) -> bool:
+        await self._hint(run)
+        self._runs.record_frozen(run.broadcast_id, run.run, run.total, run.total - run.size)
+        self._runs.record_stopped(run.broadcast_id, run.run, counts_of(run))
+        return True
+
+    return patch.object(Settler, "_stop", _stop)
+
+
+def stop_without_waiting() -> contextlib.AbstractContextManager[Any]:
+    """Stopped is recorded while attempts are in the air."""
+    issued = Settler._issued
+
+    class Landed:
+        """A batch that claims to have nothing in the air."""
+
+        in_flight = 0
+
+        def __init__(self, row: Row[Any]) -> None:
+            self._row = row
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._row, name)
+
+    return patch.object(Settler, "_issued", lambda self, run_id: [Landed(row) for row in issued(self, run_id)])
+
+
+def close_is_ignored() -> contextlib.AbstractContextManager[Any]:
+    """Workers open attempts in closed batches."""
+    return patch.object(Fold, "closed", property(lambda _: False))
+
+
+def counts_are_added() -> contextlib.AbstractContextManager[Any]:
+    """Counts are increments."""
+
+    def _send_values(state: Fold) -> dict[str, Any]:
+        delivered = sum(result.outcome is Outcome.DELIVERED for result in state.results.values())
+        return {**values(state), "delivered": batches.c.delivered + delivered}
+
+    values = outcome_rows._send_values
+    return patch.object(outcome_rows, "_send_values", _send_values)
+
+
+def gaps_are_ignored() -> contextlib.AbstractContextManager[Any]:
+    """The projection applies records in whatever order they come."""
+
+    def _continue(state: Fold, records: Any, changed: set[int]) -> bool:
+        for record in records:
+            if record.entry.version > state.version:
+                changed |= state.apply(record.entry)
+        return True
+
+    return patch.object(projection, "_continue", _continue)
+
+
+def no_sweeper() -> contextlib.AbstractContextManager[Any]:
+    """Lost jobs stay lost."""
+
+    async def step(self: Sweeper) -> bool:
+        return False
+
+    return patch.object(Sweeper, "step", step)
+
+
+def planner_ignores_the_stop() -> contextlib.AbstractContextManager[Any]:
+    """Batches are issued while the run is being stopped."""
+    return patch.dict(issue.LANE_OF_STATE, {"stopping": "send", "stopped": "send"})
+
+
+MUTANTS: dict[str, Mutant] = {
+    mutant.__name__: mutant
+    for mutant in (
+        no_fence,
+        no_readback,
+        no_marker,
+        early_takeover,
+        resend_silent,
+        no_deadline,
+        fenced_facts,
+        seal_is_not_final,
+        stop_by_hint_alone,
+        stop_without_waiting,
+        close_is_ignored,
+        counts_are_added,
+        gaps_are_ignored,
+        no_sweeper,
+        planner_ignores_the_stop,
+    )
+}

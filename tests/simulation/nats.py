@@ -1,0 +1,266 @@
+"""A JetStream in memory with the semantics that the protocol stands on, and with every fault a client can meet."""
+
+import asyncio
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import nats.errors
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
+
+from broadcast_contracts.topology import STREAMS
+from tests.simulation.process import Process
+
+WRONG_LAST_SEQUENCE = 10071
+
+
+@dataclass(slots=True)
+class Stored:
+    """A message in a stream."""
+
+    seq: int
+    subject: str
+    data: bytes
+    headers: dict[str, str]
+
+
+@dataclass
+class Stream:
+    """Messages by sequence and by subject."""
+
+    last: int = 0
+    messages: dict[int, Stored] = field(default_factory=dict)
+    of_subject: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    ids: set[str] = field(default_factory=set)
+
+    def remove(self, seq: int) -> None:
+        if stored := self.messages.pop(seq, None):
+            self.of_subject[stored.subject].remove(seq)
+
+
+@dataclass
+class Consumer:
+    """A durable: where it is, and what it handed out and when that comes again."""
+
+    stream: str
+    filter_subject: str
+    next_seq: int = 1
+    pending: dict[int, float] = field(default_factory=dict)
+
+
+class Server:
+    """`faults` is the probability of each fault; 0 makes it a perfect server."""
+
+    fenced = True
+
+    def __init__(self, rng: random.Random, ack_wait: float) -> None:
+        self.rng, self.ack_wait = rng, ack_wait
+        self.faults = 0.0
+        self.streams: dict[str, Stream] = {stream.name: Stream() for stream in STREAMS}
+        self.buckets: dict[str, dict[str, tuple[int, bytes]]] = defaultdict(dict)
+        self.consumers: dict[tuple[str, str], Consumer] = {}
+        self._revision = 0
+
+    def chance(self, weight: float = 1.0) -> bool:
+        """Whether a fault happens here."""
+        return self.rng.random() < self.faults * weight
+
+    def stream_of(self, subject: str) -> str:
+        """The stream that stores a subject."""
+        return next(stream.name for stream in STREAMS if any(_matches(pattern, subject) for pattern in stream.subjects))
+
+    def store(self, subject: str, data: bytes, headers: dict[str, str]) -> tuple[str, int]:
+        """What the server does with a publish; raises APIError when an expectation is not met."""
+        name = self.stream_of(subject)
+        stream = self.streams[name]
+        last_of_subject = stream.of_subject[subject][-1] if stream.of_subject[subject] else 0
+        expected_subject = headers.get("Nats-Expected-Last-Subject-Sequence")
+        expected_stream = headers.get("Nats-Expected-Last-Sequence")
+        if self.fenced and (
+            (expected_subject is not None and int(expected_subject) != last_of_subject)
+            or (expected_stream is not None and int(expected_stream) != stream.last)
+        ):
+            raise APIError(code=400, err_code=WRONG_LAST_SEQUENCE, description="wrong last sequence")
+        message_id = headers.get("Nats-Msg-Id")
+        if message_id and message_id in stream.ids:
+            return name, next(
+                (s.seq for s in stream.messages.values() if s.headers.get("Nats-Msg-Id") == message_id), 0
+            )
+        if message_id:
+            stream.ids.add(message_id)
+        if headers.get("Nats-Rollup") == "sub":
+            for seq in list(stream.of_subject[subject]):
+                stream.remove(seq)
+        if name == "COUNTS":
+            for seq in list(stream.of_subject[subject]):
+                stream.remove(seq)
+        stream.last += 1
+        stream.messages[stream.last] = Stored(stream.last, subject, data, headers)
+        stream.of_subject[subject].append(stream.last)
+        return name, stream.last
+
+    def revision(self) -> int:
+        self._revision += 1
+        return self._revision
+
+
+class Client:
+    """What a process has of the server: the part of nats-py's JetStream context that the code uses."""
+
+    def __init__(self, server: Server, process: Process) -> None:
+        self._server, self._process = server, process
+
+    async def _latency(self) -> None:
+        await self._process.gate()
+        await asyncio.sleep(self._server.rng.uniform(0.0002, 0.004))
+        await self._process.gate()
+
+    async def publish(
+        self, subject: str, payload: bytes = b"", timeout: float = 5, stream: str | None = None, headers: Any = None
+    ) -> SimpleNamespace:
+        await self._latency()
+        if self._server.chance():
+            await asyncio.sleep(timeout)
+            raise nats.errors.TimeoutError  # the request was lost
+        name, seq = self._server.store(subject, payload, dict(headers or {}))
+        if self._server.chance():
+            await asyncio.sleep(timeout)
+            raise nats.errors.TimeoutError  # the acknowledgement was lost
+        await asyncio.sleep(self._server.rng.uniform(0.0002, 0.002))
+        return SimpleNamespace(stream=name, seq=seq)
+
+    async def get_msg(
+        self, stream: str, seq: int | None = None, subject: str | None = None, direct: bool = False, next: bool = False
+    ) -> SimpleNamespace:
+        await self._latency()
+        kept = self._server.streams[stream]
+        if subject is None:
+            found = seq if seq in kept.messages else None
+        elif next:
+            found = min((s for s in kept.of_subject[subject] if s >= (seq or 1)), default=None)
+        else:
+            found = max(kept.of_subject[subject], default=None)
+        if found is None:
+            raise NotFoundError(code=404, err_code=10037, description="no message found")
+        stored = kept.messages[found]
+        return SimpleNamespace(seq=stored.seq, subject=stored.subject, data=stored.data, headers=stored.headers)
+
+    async def get_last_msg(self, stream: str, subject: str, direct: bool = False) -> SimpleNamespace:
+        return await self.get_msg(stream, subject=subject)
+
+    async def stream_info(self, name: str) -> SimpleNamespace:
+        await self._latency()
+        return SimpleNamespace(state=SimpleNamespace(last_seq=self._server.streams[name].last))
+
+    async def key_value(self, name: str) -> "BucketOf":
+        return BucketOf(self._server, self, name)
+
+    async def pull_subscribe_bind(self, durable: str, stream: str) -> "Pull":
+        return Pull(self._server, self, self._server.consumers[stream, durable])
+
+
+class BucketOf:
+    """A key-value bucket."""
+
+    def __init__(self, server: Server, client: Client, name: str) -> None:
+        self._server, self._client, self._name = server, client, name
+
+    async def get(self, key: str) -> SimpleNamespace:
+        await self._client._latency()
+        if key not in self._server.buckets[self._name]:
+            raise KeyNotFoundError
+        revision, value = self._server.buckets[self._name][key]
+        return SimpleNamespace(revision=revision, value=value)
+
+    async def create(self, key: str, value: bytes) -> int:
+        return await self.update(key, value, 0)
+
+    async def update(self, key: str, value: bytes, last: int = 0) -> int:
+        await self._client._latency()
+        if self._server.buckets[self._name].get(key, (0, b""))[0] != last:
+            raise KeyWrongLastSequenceError
+        revision = self._server.revision()
+        self._server.buckets[self._name][key] = (revision, value)
+        return revision
+
+
+class Pull:
+    """A pull subscription. Whatever was handed out and not acknowledged comes again, sometimes at once."""
+
+    def __init__(self, server: Server, client: Client, consumer: Consumer) -> None:
+        self._server, self._client, self._consumer = server, client, consumer
+
+    async def fetch(self, batch: int = 1, timeout: float = 5) -> list["Delivered"]:
+        await self._client._latency()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while not (ready := self._ready(loop.time())[:batch]):
+            if loop.time() >= deadline:
+                raise nats.errors.TimeoutError
+            await asyncio.sleep(min(0.05, timeout))
+            await self._client._process.gate()
+        if self._server.chance(4):
+            self._server.rng.shuffle(ready)
+        for seq in ready:
+            self._consumer.pending[seq] = loop.time() + self._server.ack_wait
+        kept = self._server.streams[self._consumer.stream].messages
+        return [Delivered(kept[seq], self._server, self._client, self._consumer) for seq in ready]
+
+    def _ready(self, now: float) -> list[int]:
+        kept = self._server.streams[self._consumer.stream]
+        again = [
+            seq
+            for seq, due in self._consumer.pending.items()
+            if seq in kept.messages and (due <= now or self._server.chance(0.2))
+        ]
+        new = []
+        while self._consumer.next_seq <= kept.last:
+            stored = kept.messages.get(self._consumer.next_seq)
+            if stored and _matches(self._consumer.filter_subject, stored.subject):
+                new.append(stored.seq)
+            self._consumer.next_seq += 1
+        for seq in new:
+            self._consumer.pending[seq] = now
+        return again + new
+
+
+class Delivered:
+    """A message as a consumer sees it."""
+
+    def __init__(self, stored: Stored, server: Server, client: Client, consumer: Consumer) -> None:
+        self._stored, self._server, self._client, self._consumer = stored, server, client, consumer
+        self.subject, self.data, self.headers = stored.subject, stored.data, stored.headers
+        self.metadata = SimpleNamespace(sequence=SimpleNamespace(stream=stored.seq))
+
+    async def ack(self) -> None:
+        await self._client._process.gate()
+        if self._server.chance():
+            return  # lost: it will come again
+        self._consumer.pending.pop(self._stored.seq, None)
+        if self._consumer.stream == "JOBS":
+            self._server.streams["JOBS"].remove(self._stored.seq)
+
+    async def term(self) -> None:
+        await self.ack()
+
+    async def nak(self, delay: float = 0) -> None:
+        await self._client._process.gate()
+        if self._stored.seq in self._consumer.pending:
+            self._consumer.pending[self._stored.seq] = asyncio.get_running_loop().time() + (delay or 0)
+
+    async def in_progress(self) -> None:
+        await self._client._process.gate()
+        if self._stored.seq in self._consumer.pending:
+            self._consumer.pending[self._stored.seq] = asyncio.get_running_loop().time() + self._server.ack_wait
+
+
+def _matches(pattern: str, subject: str) -> bool:
+    wanted, given = pattern.split("."), subject.split(".")
+    for n, token in enumerate(wanted):
+        if token == ">":
+            return len(given) > n
+        if n >= len(given) or token not in ("*", given[n]):
+            return False
+    return len(wanted) == len(given)

@@ -1,0 +1,44 @@
+"""A simulated process: it can be killed, or frozen for a while, at any point where it touches the world."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+class Killed(BaseException):
+    """The process is gone: nothing it does reaches the world any more."""
+
+
+class Process:
+    """Tasks that share a fate."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.dead = False
+        self._frozen_until = 0.0
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run something as part of this process."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def gate(self) -> None:
+        """Passed before anything that the world would notice."""
+        loop = asyncio.get_running_loop()
+        while loop.time() < self._frozen_until:
+            await asyncio.sleep(self._frozen_until - loop.time())
+        if self.dead:
+            raise Killed
+
+    def freeze(self, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT later."""
+        self._frozen_until = asyncio.get_running_loop().time() + seconds
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.dead = True
+        for task in list(self._tasks):
+            task.cancel()

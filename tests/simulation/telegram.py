@@ -1,0 +1,103 @@
+"""A Telegram that knows the truth: who received what and what was deleted, whatever the caller was told."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from broadcast_contracts import Content, Outcome
+from broadcast_delivery import Slots, Verdict
+from tests.simulation.process import Process
+
+
+@dataclass(slots=True)
+class Letter:
+    """A message that reached a chat."""
+
+    id: int
+    chat: int
+    text: str
+    at: float
+    deleted: bool = False
+
+
+class Telegram:
+    """`faults` is the probability of each doubtful reply; refusals happen on top."""
+
+    def __init__(self, rng: random.Random, on_letter: Callable[[Letter], None]) -> None:
+        self._rng, self._on_letter = rng, on_letter
+        self.faults = 0.0
+        self.letters: dict[int, Letter] = {}
+        self.doubtful = 0
+        self._last = 0
+
+    async def send(self, process: Process, content: Content, chat: int) -> Verdict:
+        """One sendMessage. What reaches the wire has reached Telegram, even if the process dies the next moment."""
+        if process.dead:
+            raise asyncio.CancelledError
+        chance = self._rng.random()
+        if chance < self.faults:
+            await self._latency()
+            return Verdict(Outcome.UNATTEMPTED, reason="connection refused")
+        if chance < 2 * self.faults:
+            self.doubtful += 1
+            await self._latency()
+            return Verdict(Outcome.UNCONFIRMED, reason="lost on the way there")
+        if chance < 3 * self.faults:
+            await self._latency()
+            return Verdict(Outcome.BLOCKED, reason="Forbidden: bot was blocked by the user")
+        if chance < 3.5 * self.faults:
+            await self._latency()
+            return Verdict(Outcome.UNATTEMPTED, pause=1.0, reason="Too Many Requests")
+        self._last += 1
+        letter = Letter(self._last, chat, content.text, asyncio.get_running_loop().time())
+        self.letters[letter.id] = letter
+        self._on_letter(letter)
+        await self._latency()
+        if chance > 1 - self.faults:
+            self.doubtful += 1
+            return Verdict(Outcome.UNCONFIRMED, reason="the reply was lost")
+        return Verdict(Outcome.DELIVERED, (letter.id,))
+
+    async def delete(self, process: Process, messages: list[int]) -> Verdict:
+        """One deleteMessages of what one recipient received."""
+        await process.gate()
+        if self._rng.random() < self.faults:
+            await self._latency()
+            return Verdict(Outcome.UNATTEMPTED, reason="connection refused")
+        known = [self.letters[id] for id in messages if not self.letters[id].deleted]
+        for letter in known:
+            letter.deleted = True
+        await self._latency()
+        if self._rng.random() < self.faults:
+            return Verdict(Outcome.UNATTEMPTED, reason="the reply was lost")
+        return Verdict(Outcome.RECALLED if known else Outcome.ALREADY_GONE)
+
+    async def _latency(self) -> None:
+        await asyncio.sleep(self._rng.uniform(0.01, 0.2))
+
+
+class Pace:
+    """A pace of about a hundred messages a second; `turn` is where a frozen process stands still."""
+
+    def __init__(self, process: Process) -> None:
+        self._process, self._next, self._until = process, 0.0, 0.0
+
+    async def reserve(self, want: int) -> Slots:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._until - loop.time()))
+        first = max(loop.time(), self._next)
+        self._next = first + want * 0.01
+        return Slots(first, 0.01, want)
+
+    async def turn(self, slots: Slots, k: int) -> None:
+        wait = slots.first + k * slots.interval - asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, wait))
+        await self._process.gate()
+
+    async def pause(self, seconds: float) -> None:
+        self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
+
+    @property
+    def paused(self) -> bool:
+        return asyncio.get_running_loop().time() < self._until

@@ -1,0 +1,269 @@
+"""One seed, one history: the real services on a simulated NATS and Telegram, with crashes, freezes and lost replies."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+
+from sqlalchemy import delete
+
+from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.directory import Directory, Person
+from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.adapters.schema import metadata
+from broadcast_api.adapters.views import Views
+from broadcast_api.application.audiences import Audiences
+from broadcast_api.application.broadcasts import Broadcasts
+from broadcast_api.application.draft import Draft
+from broadcast_api.application.runs import Runs
+from broadcast_api.domain.broadcast import Broadcast, Status
+from broadcast_api.domain.call import Actor, Call
+from broadcast_api.domain.errors import Refused
+from broadcast_api.duties.run import Duties, DutySettings
+from broadcast_contracts import BatchKey, RecallJobV1, RunControlV1, SendJobV1, decode
+from broadcast_contracts.topology import CONTROL, LEDGER, RECALL_LEDGER, Lane, consumers, control_key, job_consumer
+from broadcast_delivery import Lease, Verdict, Worker
+from broadcast_delivery.jetstream import JetStreamLedger
+from dispatcher.app import to_batch as batch_to_send
+from revoker.app import to_batch as batch_to_recall
+from tests.simulation.nats import Client, Consumer, Delivered, Server
+from tests.simulation.process import Process
+from tests.simulation.telegram import Letter, Pace, Telegram
+
+PEOPLE, BATCH_SIZE, WINDOW = 18, 6, 3
+LEASE = Lease(seconds=3.0, grace=1.0, attempt_timeout=1.0)
+ACK_WAIT, SWEEP = 5.0, 4.0
+TROUBLE_SECONDS, PEACE_SECONDS = 12.0, 400.0
+OFFICIAL = Call(by=Actor("Operator"))
+
+
+class World:
+    """Lives once. `database` is emptied first: statements compiled once serve every history of a process."""
+
+    def __init__(self, seed: int, database: Database, folder: Path) -> None:
+        self.rng = random.Random(seed)
+        self.server = Server(self.rng, ACK_WAIT)
+        for consumer in consumers(("main",)):
+            self.server.consumers[consumer.stream, consumer.durable] = Consumer(
+                consumer.stream, consumer.filter_subject
+            )
+        self.telegram = Telegram(self.rng, self._on_letter)
+        self.database = database
+        _empty(database)
+        self.store = EventStore(f"sqlite:///{folder}/events.db")
+        self.views = Views(self.database, self.store, BATCH_SIZE)
+        self.runs = _Watched(self.store, self.views, self._note)
+        directory = Directory(self.database)
+        directory.upsert("main", [Person(chat_id=1000 + n) for n in range(PEOPLE)])
+        self.broadcasts = Broadcasts(self.store, self.views, directory, ("main",), lambda: None)
+        audiences = Audiences(self.store, self.views, directory, ("main",))
+        audience = audiences.create("main", "everyone", {"kind": "everyone"}, [], OFFICIAL)
+        self.id: UUID = self.broadcasts.create("main", Draft("name", "run 1", audience.id), OFFICIAL).id
+        self.processes: dict[str, Process] = {}
+        self.status = Status.CREATED
+        self.violations: list[str] = []
+        self.crashes = self.freezes = 0
+
+    async def live(self) -> Broadcast:
+        """Trouble first, peace afterwards, until the broadcast is at rest; answers it."""
+        loop = asyncio.get_running_loop()
+        self.telegram.faults, self.server.faults = 0.04, 0.02
+        for name in ("api", "dispatcher-0", "dispatcher-1", "revoker-0"):
+            self._start(name)
+        self._press(self.broadcasts.send)
+        while loop.time() < TROUBLE_SECONDS:
+            await asyncio.sleep(self.rng.uniform(0.05, 0.8))
+            self._trouble()
+        self.telegram.faults = self.server.faults = 0.0
+        for name in list(self.processes):
+            self._start(name)
+        recall = self.rng.random() < 0.4
+        while loop.time() < PEACE_SECONDS:
+            match self.broadcast.status:
+                case Status.STOPPED:
+                    self._press(self.broadcasts.recall if recall else self.broadcasts.resume)
+                case Status.SENT if recall:
+                    self._press(self.broadcasts.recall)
+                case Status.SENT | Status.CREATED:
+                    break
+            await asyncio.sleep(1)
+        await asyncio.sleep(ACK_WAIT + 2 * SWEEP)  # late facts and repeated jobs
+        for process in self.processes.values():
+            process.kill()
+        await asyncio.sleep(0)
+        broadcast = self.broadcast
+        self.store.close()
+        return broadcast
+
+    @property
+    def broadcast(self) -> Broadcast:
+        """As the event store has it."""
+        return self.store.broadcast(self.id)
+
+    # -- trouble
+
+    def _trouble(self) -> None:
+        chance, name = self.rng.random(), self.rng.choice(list(self.processes))
+        if chance < 0.12:
+            self.crashes += 1
+            self._start(name)
+        elif chance < 0.24:
+            self.freezes += 1
+            self.processes[name].freeze(self.rng.choice([0.5, 2.0, 6.0]))
+        elif chance < 0.40:
+            self._press(self.broadcasts.stop)
+        elif chance < 0.60:
+            self._press(self.broadcasts.resume)
+        elif chance < 0.63:
+            self._press(self.broadcasts.recall)
+        elif chance < 0.65 and self.server.streams["JOBS"].messages:
+            self.server.streams["JOBS"].remove(self.rng.choice(list(self.server.streams["JOBS"].messages)))
+
+    def _press(self, command: Callable[[UUID, Call], Broadcast]) -> None:
+        with contextlib.suppress(Refused):
+            broadcast = command(self.id, OFFICIAL)
+            self._note(broadcast)
+
+    def _note(self, broadcast: Broadcast) -> None:
+        self.status = broadcast.status
+
+    def _on_letter(self, letter: Letter) -> None:
+        if self.status is not Status.SENDING:
+            self.violations.append(f"{letter.chat} was sent a message while {self.status}")
+
+    # -- processes
+
+    def _start(self, name: str) -> None:
+        """Start a process; the one that had the name is killed."""
+        if old := self.processes.get(name):
+            old.kill()
+        process = self.processes[name] = Process(name)
+        kind = name.partition("-")[0]
+        work = {"api": self._api, "dispatcher": self._dispatcher, "revoker": self._revoker}[kind]
+        process.spawn(work(process))
+
+    async def _api(self, process: Process) -> None:
+        settings = DutySettings(
+            bots=("main",),
+            batch_size=BATCH_SIZE,
+            window_batches=2,
+            sweep_seconds=SWEEP,
+            lease_seconds=LEASE.seconds,
+            lease_grace_seconds=LEASE.grace,
+        )
+        client: Any = SimpleNamespace(jetstream=lambda timeout: Client(self.server, process))
+        await Duties(settings, self.database, self.store, self.runs, client).work()
+
+    async def _dispatcher(self, process: Process) -> None:
+        ledger = JetStreamLedger(Client(self.server, process), LEDGER)  # type: ignore[arg-type]
+        hints = _Hints(self.server, process)
+        worker = Worker(ledger, owner=process.name, lease=LEASE, window=WINDOW, stopped=hints.stopped)
+        pace = Pace(process)
+
+        async def deliver(job: SendJobV1) -> None:
+            async def attempt(i: int) -> Verdict:
+                return await self.telegram.send(process, job.content, job.chats[i])
+
+            await worker.work(batch_to_send(job), pace, attempt)
+
+        process.spawn(hints.listen())
+        await self._serve(process, "send", SendJobV1, deliver)
+
+    async def _revoker(self, process: Process) -> None:
+        ledger = JetStreamLedger(Client(self.server, process), RECALL_LEDGER)  # type: ignore[arg-type]
+        worker = Worker(ledger, owner=process.name, lease=LEASE, window=WINDOW)
+        pace = Pace(process)
+
+        async def recall(job: RecallJobV1) -> None:
+            posted = {one.i: one for one in job.posted}
+
+            async def attempt(i: int) -> Verdict:
+                return await self.telegram.delete(process, posted[i].messages)
+
+            await worker.work(batch_to_recall(job), pace, attempt)
+
+        await self._serve(process, "recall", RecallJobV1, recall)
+
+    async def _serve(
+        self, process: Process, lane: Lane, kind: type[Any], work: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        pull = await Client(self.server, process).pull_subscribe_bind(job_consumer(lane, "main").durable, "JOBS")
+
+        async def handle(message: Delivered) -> None:
+            beat = process.spawn(_keep_alive(message))
+            try:
+                await work(decode(kind, message.data))
+            finally:
+                beat.cancel()
+            await message.ack()
+
+        while True:
+            with contextlib.suppress(TimeoutError):
+                for message in await pull.fetch(1, timeout=2):
+                    process.spawn(handle(message))
+
+
+def _empty(database: Database) -> None:
+    with database.write() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(delete(table))
+
+
+async def _keep_alive(message: Delivered) -> None:
+    while True:
+        await asyncio.sleep(ACK_WAIT / 3)
+        await message.in_progress()
+
+
+class _Watched(Runs):
+    """Tells the world what became of a broadcast whenever a duty records something."""
+
+    def __init__(self, store: EventStore, views: Views, note: Callable[[Broadcast], None]) -> None:
+        super().__init__(store, views)
+        self._events, self._tell = store, note
+
+    def _record(self, broadcast_id: UUID, decide: Callable[[Broadcast], None]) -> None:
+        super()._record(broadcast_id, decide)
+        self._tell(self._events.broadcast(broadcast_id))
+
+
+class _Hints:
+    """The control bucket as a dispatcher sees it: a little late."""
+
+    def __init__(self, server: Server, process: Process) -> None:
+        self._server, self._process = server, process
+        self._seen: dict[str, RunControlV1] = {}
+
+    def stopped(self, key: BatchKey, leg: int) -> bool:
+        control = self._seen.get(control_key(key.broadcast_id, key.run))
+        return control is not None and control.stopped and control.leg >= leg
+
+    async def listen(self) -> None:
+        while True:
+            await self._process.gate()
+            for key, (_, value) in self._server.buckets[CONTROL.name].items():
+                self._seen[key] = decode(RunControlV1, value)
+            await asyncio.sleep(0.3)
+
+
+@contextlib.contextmanager
+def virtual_clocks() -> Any:
+    """Every clock that the code under test reads is the loop's."""
+
+    def now() -> float:
+        return asyncio.get_running_loop().time()
+
+    async def nothing(*_: Any, **__: Any) -> None: ...
+
+    with (
+        patch("broadcast_delivery.worker._now", now),
+        patch("broadcast_api.duties.settle.time", SimpleNamespace(monotonic=now)),
+        patch("broadcast_api.duties.run.ensure", nothing),
+        patch("broadcast_api.duties.run.POLL_SECONDS", 1.0),
+    ):
+        yield

@@ -1,0 +1,111 @@
+"""The whole system as real processes, with an HTTP client for it and the emulator as the oracle."""
+
+import asyncio
+import contextlib
+import json
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deploy.local.samples import load_samples
+from deploy.local.stack import Plan, Stack
+
+Json = dict[str, Any]
+
+
+class System:
+    """A running stack, spoken to as its users do."""
+
+    def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
+        self.stack, self.http = stack, http
+
+    # -- the api
+
+    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Json:
+        """A request that must succeed; answers the JSON."""
+        answer = await self.http.request(method, self.stack.api_url + path, json=body, headers=headers or None)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        result: Json = answer.json() if answer.content else {}
+        return result
+
+    async def refused(self, method: str, path: str, body: Any = None, **headers: str) -> Json:
+        """A request that must be refused with problem+json; answers the problem."""
+        answer = await self.http.request(method, self.stack.api_url + path, json=body, headers=headers or None)
+        assert answer.status_code >= 400, f"{method} {path} was not refused"
+        assert answer.headers["content-type"].startswith("application/problem+json")
+        result: Json = answer.json()
+        return result
+
+    async def audience(self, name: str = "everyone", definition: Json | None = None) -> str:
+        """A new audience; everybody unless a definition is given."""
+        body = {"bot": "main", "name": name, "definition": definition or {"kind": "everyone"}}
+        return str((await self.call("POST", "/v1/audiences", body))["id"])
+
+    async def broadcast(self, audience_id: str, text: str = "Завтра в 9:00", **more: Any) -> str:
+        """A new broadcast."""
+        body = {"bot": "main", "name": "Проверка связи", "text": text, "audience_id": audience_id, **more}
+        return str((await self.call("POST", "/v1/broadcasts", body))["id"])
+
+    async def get(self, broadcast_id: str) -> Json:
+        return await self.call("GET", f"/v1/broadcasts/{broadcast_id}")
+
+    async def press(self, action: str, broadcast_id: str) -> Json:
+        """Send, stop, resume or recall."""
+        return await self.call("POST", f"/v1/broadcasts/{broadcast_id}/{action}")
+
+    async def until(self, broadcast_id: str, check: Callable[[Json], bool], seconds: float = 60) -> Json:
+        """Watch the broadcast until the check holds."""
+        state: Json = {}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    state = await self.get(broadcast_id)
+                    if check(state):
+                        return state
+                    await asyncio.sleep(0.1)
+        raise AssertionError(f"not in {seconds} s: {json.dumps(state, ensure_ascii=False)}")
+
+    async def until_status(self, broadcast_id: str, status: str, seconds: float = 60) -> Json:
+        """Watch the broadcast until it has the status."""
+        return await self.until(broadcast_id, lambda state: bool(state["status"] == status), seconds)
+
+    # -- the oracle
+
+    async def emulator(self, method: str, path: str, body: Any = None) -> Any:
+        """The emulator's control interface."""
+        answer = await self.http.request(method, f"{self.stack.telegram_url}/_control{path}", json=body)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    async def totals(self) -> Json:
+        """What the emulator counted."""
+        result: Json = await self.emulator("GET", "/state")
+        return result
+
+    async def limits(self, **limits: Any) -> None:
+        """Change the emulator's limits; `rate=0` lifts the rate."""
+        await self.emulator("POST", "/limits", limits)
+
+    async def fault(self, **fault: Any) -> None:
+        """Script a fault."""
+        await self.emulator("POST", "/faults", fault)
+
+
+@contextlib.asynccontextmanager
+async def running(**plan: Any) -> AsyncIterator[System]:
+    """A system in a folder of its own, with its sample people loaded."""
+    with tempfile.TemporaryDirectory(prefix="system-") as folder:
+        stack = Stack(Plan(var=Path(folder), **plan))
+        async with stack.running(), httpx.AsyncClient(timeout=60) as http:
+            if stack.plan.people:
+                await asyncio.to_thread(load_samples, stack.api_url, stack.telegram_url)
+            yield System(stack, http)
+
+
+def assert_adds_up(counts: Json) -> None:
+    """Every recipient is in exactly one place."""
+    parts = ("delivered", "failed", "unconfirmed", "skipped", "pending")
+    assert counts["total"] == sum(counts[part] for part in parts), counts
