@@ -34,11 +34,12 @@ def postgres_server() -> Iterator[str]:
     if user:
         shutil.chown(folder, user)
     binaries, data, port = _binaries(), folder / "data", free_port()
-    initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"]
+    initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+    initdb.append("--no-sync")
     subprocess.run(initdb, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=60)
     options = [argument for option in SWIFT for argument in ("-c", option)]
     server = subprocess.Popen(
-        [binaries / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, *options],
+        [str(binaries / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), *options],
         user=user,
         cwd=folder,
         stdout=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.app import build
 from broadcast_api.background import NatsDuties
 from broadcast_api.settings import BadSettings, Settings, read_settings
-from broadcast_delivery.logs import configure_logs
+from broadcast_delivery.logs import log_json
 from broadcast_delivery.topology import ensure
 
 GRACE_SECONDS = 10
@@ -63,7 +63,7 @@ def main() -> None:
     command = parser.parse_args().command
     try:
         settings = read_settings()
-        configure_logs(settings.log_level)
+        log_json(settings.log_level)
         {"serve": serve, "init": init}[command](settings)
     except BadSettings as error:
         print(error, file=sys.stderr)

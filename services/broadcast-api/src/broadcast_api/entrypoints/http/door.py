@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from broadcast_api.entrypoints.http import audiences, broadcasts, deliveries, health, history, live, recipients, trials
 from broadcast_api.entrypoints.http.context import Services
-from broadcast_api.entrypoints.http.middleware import BodyLimit, RequestId
+from broadcast_api.entrypoints.http.middleware import BodyLimit, Outermost
 from broadcast_api.entrypoints.http.problems import ProblemDocument, install
 
 DESCRIPTION = """Broadcasts to the people connected to a Telegram bot: draw up, try out, send, watch, stop, resume,
@@ -28,7 +28,7 @@ def make_app(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCont
         app.include_router(module.router)
     install(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(RequestId)
+    app.add_middleware(Outermost)
     _document_problems(app)
     return app
 

@@ -1,5 +1,6 @@
-"""Around every request: its id, and a limit to its body."""
+"""Around every request: its id, an answer to whatever nobody expected, and a limit to its body."""
 
+import logging
 import re
 from uuid import uuid4
 
@@ -9,14 +10,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broadcast_api.entrypoints.http.problems import Problem, answer
 
+log = logging.getLogger(__name__)
+
 BODY_MAX = 1024**2
 BODY_MAX_OF = {"/v1/recipients": 8 * 1024**2}  # 10,000 people in one request
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,100}")
 
 
-class RequestId:
-    """Takes `X-Request-Id` or makes one up, answers it back and keeps it in `scope["state"]["request_id"]`."""
+class Outermost:
+    """Takes `X-Request-Id` or makes one up, answers it back and keeps it in `scope["state"]["request_id"]`.
+
+    An exception that nobody expected is logged under that id and answered without a word about our insides.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,15 +33,24 @@ class RequestId:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
+        started = False
 
         async def send_with_id(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 headers.add_vary_header("Accept-Language")
             await send(message)
 
-        return await self._app(scope, receive, send_with_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("request_failed", extra={"request_id": request_id, "path": scope["path"]})
+            if started:
+                raise
+            await answer(Request(scope), 500, "internal", {})(scope, receive, send_with_id)
 
 
 class BodyLimit:

@@ -154,18 +154,11 @@ def install(app: FastAPI) -> None:
 
     for kind in (OperationalError, InterfaceError, PoolTimeout, PersistenceError):
         app.add_exception_handler(kind, _unavailable)
-    app.add_exception_handler(Exception, _internal)
 
 
 def _unavailable(request: Request, error: Exception) -> JSONResponse:
     log.warning("database_unavailable", extra={"error": str(error)})
     return answer(request, 503, "unavailable", {}, {"Retry-After": "1"})
-
-
-def _internal(request: Request, error: Exception) -> JSONResponse:
-    where = {"request_id": request.scope["state"]["request_id"], "path": request.url.path}
-    log.error("request_failed", exc_info=error, extra=where)
-    return answer(request, 500, "internal", {})
 
 
 def _fault(fault: dict[str, Any]) -> dict[str, str]:
