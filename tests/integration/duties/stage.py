@@ -122,4 +122,3 @@ class Stage:
 
     def key(self, id: UUID, batch: int = 0, run: int = 1) -> BatchKey:
         return BatchKey(id, run, batch)
-

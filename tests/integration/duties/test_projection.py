@@ -9,14 +9,17 @@ from nats.js import JetStreamContext
 from sqlalchemy import update
 
 from broadcast_api.adapters.schema import batches, runs
+from broadcast_api.duties import projection
 from broadcast_contracts import (
     BatchKey,
     Cause,
     CloseV1,
     Outcome,
     ParkedV1,
+    ProgressV1,
     ReopenV1,
     ResolveV1,
+    Result,
     decode,
     encode,
 )
@@ -40,10 +43,10 @@ async def written_history(stage: Stage, parts: Parts) -> Any:
     await second.settle(Outcome.BLOCKED, [0, 1])
     await first.open([3, 4, 5])
     await first.report(Outcome.UNATTEMPTED, [3])
-    await first._append(ResolveV1(nonce=nonce()))  # type: ignore[arg-type]
+    await first.append(ResolveV1(nonce=nonce()))
     await second.settle(Outcome.REFUSED, [2])
-    await first._append(CloseV1(nonce=nonce(), leg=1))  # type: ignore[arg-type]
-    await first._append(ReopenV1(nonce=nonce(), leg=2))  # type: ignore[arg-type]
+    await first.append(CloseV1(nonce=nonce(), leg=1))
+    await first.append(ReopenV1(nonce=nonce(), leg=2))
     for i in range(6, 10):
         await first.settle(Outcome.DELIVERED, [i])
     await first.settle(Outcome.SKIPPED, [3])
@@ -138,10 +141,8 @@ async def test_a_group_that_became_a_supergroup_is_known_by_its_new_chat(stage: 
     owner = Owner(parts.ledger, stage.key(id))
     await owner.open([0, 1])
     state = await owner.look()
-    from broadcast_contracts import ProgressV1, Result
-
     moved = Result(i=1, window=state.version, outcome=Outcome.DELIVERED, messages=[5], chat=-100, at=SENT_AT)
-    await owner._append(ProgressV1(nonce=nonce(), owner="owner", results=[moved]))
+    await owner.append(ProgressV1(nonce=nonce(), owner="owner", results=[moved]))
     await parts.go()
     assert [row.chat_id for row in stage.deliveries(id)] == [1001, -100]
 
@@ -174,7 +175,6 @@ async def test_records_survive_a_failed_transaction(
     await parts.sends.refresh()
     right = picture(stage, id)
     forget(stage)
-    from broadcast_api.duties import projection
 
     def fails(*_: Any) -> None:
         raise ConnectionError("the database is away")
@@ -207,6 +207,7 @@ async def test_a_record_that_cannot_be_read_is_parked_whole_and_holds_nobody_up(
     await parts.go()
     subject = ledger_subject(LEDGER, stage.key(id, 0))
     await js.publish(subject, b"\xff poison", headers={"from": "nobody"})
+    await parts.go()
     for job in await send_jobs(js):
         await finish(parts.ledger, job)
     await parts.go()
@@ -239,7 +240,8 @@ async def test_a_content_that_telegram_refuses_stops_the_whole_run_and_says_why(
     assert stage.status(id) == "stopped"
     requested = next(e for e in stage.store.history(id) if type(e).__name__ == "StopRequested")
     assert (requested.cause, requested.detail) == ("content_refused", "can't parse entities")  # type: ignore[attr-defined]
-    assert all(fold(await parts.ledger.read(stage.key(id, n)), "send").closed for n in (0, 1))
+    for batch in (0, 1):
+        assert fold(await parts.ledger.read(stage.key(id, batch)), "send").closed
 
 
 async def test_a_refusal_of_an_earlier_leg_does_not_stop_the_resumed_run(

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from nats.js import JetStreamContext
 
-from broadcast_contracts import Outcome
+from broadcast_contracts import Outcome, ProgressV1, Result
 from tests.integration.duties.parts import Parts
 from tests.integration.duties.stage import Stage
 from tests.integration.duties.workers import SENT_AT, Owner, finish, finish_recall, recall_jobs, send_jobs
@@ -135,16 +135,14 @@ async def test_a_delivery_reported_after_its_batch_was_recalled_is_recalled_too(
     await parts.go()
     (job,) = await recall_jobs(js)
     assert (job.batch, [posted.i for posted in job.posted]) == (0, [9])
-    for job in [job, *([] if late else [second])]:
-        await finish_recall(parts.recall_ledger, job)
+    for left in [job, *([] if late else [second])]:
+        await finish_recall(parts.recall_ledger, left)
     await parts.go()
     assert {row.recall_outcome for row in stage.deliveries(id)} == {"recalled"}
     assert (stage.status(id), stage.run(id).recalled) == ("created", 15)
 
 
 async def _fact(owner: Owner, i: int, window: int) -> None:
-    from broadcast_contracts import ProgressV1, Result
-
     await owner.look()
     fact = Result(i=i, window=window, outcome=Outcome.DELIVERED, messages=[777], at=SENT_AT)
-    await owner._append(ProgressV1(nonce="late", owner="owner", results=[fact]))
+    await owner.append(ProgressV1(nonce="late", owner="owner", results=[fact]))

@@ -141,4 +141,3 @@ async def test_the_stream_of_another_event_store_stops_the_relay(stage: Stage, j
     await js.publish(subject, b"{}", headers={"Nats-Msg-Id": "0123456789abcdef:7:01234567"})
     with pytest.raises(Regressed, match="another event store"):
         await relay_of(stage, js).step()
-

@@ -7,7 +7,7 @@ from nats.js import JetStreamContext
 
 from broadcast_contracts import (
     BatchKey,
-    Message,
+    LedgerRecord,
     Outcome,
     ProgressV1,
     RecallJobV1,
@@ -65,9 +65,11 @@ class Owner:
         assert not self.state.closed, "nobody may open an attempt in a closed log"
         indices = list(indices)
         assert self.state.pending(indices) == indices
-        await self._append(ProgressV1(nonce=nonce(), owner="owner", opened=indices))
+        await self.append(ProgressV1(nonce=nonce(), owner="owner", opened=indices))
 
-    async def report(self, outcome: Outcome, indices: Iterable[int], *, messages: bool = True, reason: str = "") -> None:
+    async def report(
+        self, outcome: Outcome, indices: Iterable[int], *, messages: bool = True, reason: str = ""
+    ) -> None:
         results = [
             Result(
                 i=i,
@@ -79,7 +81,7 @@ class Owner:
             )
             for i in indices
         ]
-        await self._append(ProgressV1(nonce=nonce(), owner="owner", results=results))
+        await self.append(ProgressV1(nonce=nonce(), owner="owner", results=results))
 
     async def settle(self, outcome: Outcome, indices: Iterable[int]) -> None:
         indices = list(indices)
@@ -91,7 +93,7 @@ class Owner:
         version = await self._ledger.append(self._key, self.state.version, seal, rollup=True)
         self.state.apply(Entry(version, seal))
 
-    async def _append(self, record: ProgressV1) -> None:
+    async def append(self, record: LedgerRecord) -> None:
         version = await self._ledger.append(self._key, self.state.version, record)
         self.state.apply(Entry(version, record))
 
@@ -110,5 +112,3 @@ async def finish_recall(ledger: Ledger, job: RecallJobV1) -> None:
     await owner.settle(Outcome.RECALLED, owner.state.pending(posted.i for posted in job.posted))
     if not owner.state.sealed:
         await owner.seal()
-
-

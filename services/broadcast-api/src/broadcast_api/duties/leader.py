@@ -127,7 +127,8 @@ async def _while_held(lock: Lock, work: Callable[[], Awaitable[None]]) -> None:
         while not task.done():
             await asyncio.wait({task}, timeout=CHECK_SECONDS)
             try:
-                await asyncio.wait_for(asyncio.to_thread(lock.check), SILENCE_SECONDS / 2)
+                async with asyncio.timeout(SILENCE_SECONDS / 2):
+                    await asyncio.to_thread(lock.check)
             except Exception as error:
                 log.warning("leadership_lost", extra={"error": str(error)})
                 return

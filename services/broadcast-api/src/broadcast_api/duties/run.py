@@ -99,6 +99,8 @@ class Duties:
         sends = Projection(js, database, ledger, self._runs, "send", self._wake)
         recalls = Projection(js, database, recall_ledger, self._runs, "recall", self._wake)
 
+        await self._ensure()
+
         async def sweep() -> bool:
             await self._ensure()
             return await sweeper.step()
@@ -126,10 +128,11 @@ class Duties:
 
         With `announce` a busy step wakes the others; one that `pulls` waits by itself; `every` (seconds) is not woken.
         """
-        wake, delay = asyncio.Event(), BACKOFF_SECONDS[0]
+        wake, delay, task = asyncio.Event(), BACKOFF_SECONDS[0], asyncio.current_task()
         if every is None:
             self._wakes.append(wake)
-        while True:
+        # On Python 3.11 `asyncio.wait_for`, which nats-py uses, may swallow a cancellation; the count of them stays.
+        while task and not task.cancelling():
             wake.clear()
             try:
                 busy = await step()
@@ -154,7 +157,8 @@ class Duties:
                 await asyncio.sleep(every)
             elif not busy and not pulls:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), POLL_SECONDS)
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await wake.wait()
 
     async def _ensure(self) -> None:
         try:
