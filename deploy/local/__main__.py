@@ -46,7 +46,7 @@ async def supervise(stack: Stack) -> None:
             announce(stack)
             watchers = [asyncio.create_task(part.keep_running()) for part in stack.parts.values()]
             await stopping
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         sys.exit(str(error))
     finally:
         starting.cancel()

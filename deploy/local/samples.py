@@ -10,7 +10,7 @@ POSITIONS = ("специалист", "ведущий специалист", "р�
 
 def load_samples(api_url: str, telegram_url: str) -> None:
     """Copy the emulator's people into the directory and make two audiences; harmless when they are there."""
-    people = call("GET", f"{telegram_url}/_control/people")["people"]
+    people = call("GET", f"{telegram_url}/_control/chats?limit=100000")["chats"]
     recipients = [
         {
             "chat_id": person["chat_id"],
