@@ -101,7 +101,7 @@ class Control:
         return said(bot.user)
 
     async def _people(self, request: web.BaseRequest, rest: list[str]) -> web.StreamResponse:
-        """Create people, or act on one of them or on "all"."""
+        """Create people, or act on one of them, or on "all" of the persons (not the groups)."""
         body = await _body(request)
         if not rest:
             return said({"chats": [asdict(chat) for chat in self._create(request, body)]})
@@ -164,7 +164,7 @@ class Control:
         return known
 
     def _everyone(self, request: web.BaseRequest) -> Iterable[tuple[BotAccount, Chat]]:
-        return [(bot, chat) for bot in self._bots(request) for chat in list(bot.chats.values())]
+        return [(bot, chat) for bot in self._bots(request) for chat in bot.chats.values() if not chat.is_group]
 
 
 def _act(bot: BotAccount, chat: Chat, action: str, payload: str) -> None:

@@ -80,6 +80,12 @@ def test_a_group_takes_twenty_messages_a_minute() -> None:
     assert refused_after(limiter, START + 70, group) is None
 
 
+def test_an_album_fills_the_minute_of_a_group_with_every_item() -> None:
+    limiter, group = Limiter(Limits(per_chat=0)), Chat(-1, kind="group")
+    assert [refused_after(limiter, START + each, group, weight=10) for each in range(2)] == [None, None]
+    assert refused_after(limiter, START + 30, group) is not None
+
+
 def test_an_album_weighs_as_many_messages_as_it_has_items() -> None:
     limiter = Limiter(UNPUNISHED)
     assert [refused_after(limiter, START, weight=10) for _ in range(3)] == [None] * 3

@@ -49,7 +49,7 @@ async def test_a_group_can_throw_the_bot_out(telegram: Telegram) -> None:
 
 async def test_each_bot_has_its_own_relation_to_a_person(telegram: Telegram) -> None:
     await telegram.control("POST", "bots", {"token": "43:OTHER"})
-    person = telegram.people[0]
+    person = (await telegram.control("POST", "people", {"count": 1}))["chats"][0]["id"]
     await telegram.control("POST", f"people/{person}/block?bot=43")
     other = telegram.new_bot("43:OTHER")
     await telegram.bot.send_message(person, "still friends")
