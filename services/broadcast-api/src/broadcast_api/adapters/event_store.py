@@ -8,9 +8,10 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import psycopg
 from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.domain import Aggregate, AggregateEvent
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import ApplicationRecorder, IntegrityError
 from psycopg.conninfo import conninfo_to_dict
 
 from broadcast_api.application.ports import Conflict
@@ -22,6 +23,7 @@ A = TypeVar("A", bound=Aggregate)
 
 POSTGRES_LOCK_TIMEOUT_SECONDS = 2  # the library tries ten times; appends hold the lock for about a millisecond
 SQLITE_LOCK_TIMEOUT_SECONDS = 15
+CREATE_LOCK = 0x6576_656E_7473  # "events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,17 @@ class EventStore(Application[UUID]):
     def __init__(self, url: str) -> None:
         if url.startswith("sqlite"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        self._url = url
         super().__init__(environment(url))
         self._epoch = ""
+
+    def construct_recorder(self) -> ApplicationRecorder:
+        """Creates the table. PostgreSQL fails when several replicas do it at once: one after another."""
+        if self._url.startswith("sqlite"):
+            return super().construct_recorder()
+        with psycopg.connect(_dsn(self._url), autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", [CREATE_LOCK])
+            return super().construct_recorder()
 
     def broadcast(self, id: UUID) -> Broadcast:
         """Raises `NotFound`."""
@@ -122,7 +133,7 @@ def environment(url: str) -> dict[str, str]:
     scheme = urlsplit(url).scheme.partition("+")[0]
     if scheme not in ("postgresql", "postgres"):
         raise ValueError("the event store is sqlite:///path or postgresql://user:password@host:port/database")
-    parts = conninfo_to_dict(f"postgresql:{url.partition(':')[2]}")
+    parts = conninfo_to_dict(_dsn(url))
     if other := set(parts) - {"host", "port", "user", "password", "dbname"}:
         raise ValueError(f"the event store takes {min(other)} from the environment of libpq, not from its URL")
     return {
@@ -137,6 +148,11 @@ def environment(url: str) -> dict[str, str]:
         "POSTGRES_MAX_OVERFLOW": "10",
         "POSTGRES_PRE_PING": "yes",
     }
+
+
+def _dsn(url: str) -> str:
+    """Without the driver that SQLAlchemy wants named."""
+    return f"postgresql:{url.partition(':')[2]}"
 
 
 def _digest(topic: str, state: bytes) -> str:

@@ -1,0 +1,190 @@
+"""The rules of a broadcast, told as sequences of commands."""
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+
+from broadcast_api.domain.broadcast import Broadcast, Status
+from broadcast_api.domain.call import Actor, Call
+from broadcast_api.domain.errors import (
+    AlreadyStopping,
+    KeyReused,
+    NotCreated,
+    NotFound,
+    NotRecallable,
+    NotSending,
+    NotStopped,
+    Refused,
+)
+
+AUDIENCE = UUID(int=7)
+CALL = Call(Actor("Petrova", "HR"), "req-1")
+COUNTS = {"total": 3}
+
+
+def created() -> Broadcast:
+    return Broadcast.create(
+        uuid4(),
+        bot="main",
+        name="Собрание",
+        text="Завтра",
+        parse_mode="none",
+        link_preview=True,
+        silent=False,
+        audience_id=AUDIENCE,
+        call=CALL,
+    )
+
+
+def edit(broadcast: Broadcast, name: str = "Новое") -> None:
+    broadcast.edit(
+        name=name,
+        text="Завтра",
+        parse_mode="none",
+        link_preview=True,
+        silent=False,
+        audience_id=AUDIENCE,
+        call=CALL,
+    )
+
+
+COMMANDS: dict[str, Callable[[Broadcast], object]] = {
+    "edit": edit,
+    "delete": lambda broadcast: broadcast.delete(CALL),
+    "test": lambda broadcast: broadcast.request_test(5, CALL),
+    "send": lambda broadcast: broadcast.send("Все", CALL),
+    "stop": lambda broadcast: broadcast.stop("operator", "", CALL),
+    "resume": lambda broadcast: broadcast.resume(CALL),
+    "recall": lambda broadcast: broadcast.recall(CALL),
+}
+RECORDS: dict[str, Callable[[Broadcast], object]] = {
+    "frozen": lambda broadcast: broadcast.record_frozen(broadcast.run, 3, 1),
+    "stopped": lambda broadcast: broadcast.record_stopped(broadcast.run, COUNTS),
+    "sent": lambda broadcast: broadcast.record_sent(broadcast.run, COUNTS),
+    "recalled": lambda broadcast: broadcast.record_recalled(broadcast.run, COUNTS),
+}
+PATHS = {
+    "created": [],
+    "sending": ["send"],
+    "stopping": ["send", "stop"],
+    "stopped": ["send", "stop", "stopped"],
+    "resumed": ["send", "stop", "stopped", "resume"],
+    "sent": ["send", "sent"],
+    "recalling": ["send", "sent", "recall"],
+    "created again": ["send", "sent", "recall", "recalled"],
+    "deleted": ["delete"],
+}
+ALLOWED: dict[str, set[str]] = {
+    "created": {"edit", "delete", "test", "send"},
+    "sending": {"stop"},
+    "stopping": set(),
+    "stopped": {"resume", "recall"},
+    "resumed": {"stop"},
+    "sent": {"recall"},
+    "recalling": set(),
+    "created again": {"edit", "delete", "test", "send"},
+    "deleted": set(),
+}
+REFUSALS: dict[str, type[Refused]] = {
+    "edit": NotCreated,
+    "delete": NotCreated,
+    "test": NotCreated,
+    "send": NotCreated,
+    "stop": NotSending,
+    "resume": NotStopped,
+    "recall": NotRecallable,
+}
+
+
+def at(state: str) -> Broadcast:
+    broadcast = created()
+    for step in PATHS[state]:
+        (COMMANDS | RECORDS)[step](broadcast)
+    return broadcast
+
+
+@pytest.mark.parametrize("state", PATHS)
+def test_a_command_does_exactly_one_thing_or_is_refused(state: str) -> None:
+    for name, command in COMMANDS.items():
+        broadcast = at(state)
+        version = broadcast.version
+        if name in ALLOWED[state]:
+            command(broadcast)
+            assert broadcast.version == version + 1, name
+            continue
+        expected = {"deleted": NotFound, "stopping": AlreadyStopping if name == "stop" else REFUSALS[name]}
+        with pytest.raises(expected.get(state, REFUSALS[name])):
+            command(broadcast)
+        assert broadcast.version == version, name
+
+
+@pytest.mark.parametrize(
+    ("record", "states"),
+    [
+        ("frozen", {"sending", "stopping", "stopped", "resumed"}),
+        ("stopped", {"stopping"}),
+        ("sent", {"sending", "stopping", "resumed"}),
+        ("recalled", {"recalling"}),
+    ],
+)
+def test_a_fact_counts_once_and_only_where_it_can_be_true(record: str, states: set[str]) -> None:
+    for state in PATHS:
+        broadcast = at(state)
+        version = broadcast.version
+        RECORDS[record](broadcast)
+        RECORDS[record](broadcast)
+        assert broadcast.version == version + (state in states), state
+
+
+def test_a_fact_about_another_run_is_ignored() -> None:
+    broadcast = at("stopping")
+    version = broadcast.version
+    for run in (0, 2):
+        broadcast.record_frozen(run, 3, 0)
+        broadcast.record_stopped(run, COUNTS)
+        broadcast.record_sent(run, COUNTS)
+    assert broadcast.version == version
+
+
+def test_runs_and_legs_are_counted() -> None:
+    broadcast = at("resumed")
+    assert (broadcast.run, broadcast.leg) == (1, 2)
+    broadcast = at("created again")
+    broadcast.send("Все", CALL)
+    assert (broadcast.run, broadcast.leg, broadcast.status) == (2, 1, Status.SENDING)
+    broadcast.record_frozen(2, 3, 0)
+    assert broadcast.frozen_run == 2
+
+
+def test_tests_are_numbered_and_change_no_status() -> None:
+    broadcast = created()
+    assert [broadcast.request_test(5, CALL), broadcast.request_test(5, CALL)] == [1, 2]
+    assert (broadcast.status, broadcast.run) == (Status.CREATED, 0)
+
+
+def test_a_request_that_comes_again_is_recognised_by_its_key() -> None:
+    broadcast, call = created(), Call(Actor("A"), "r", "key", "digest")
+    assert not broadcast.obeyed(call)
+    broadcast.send("Все", call)
+    assert broadcast.obeyed(call)
+    with pytest.raises(KeyReused):
+        broadcast.obeyed(Call(Actor("A"), "r", "key", "another digest"))
+    assert not broadcast.obeyed(Call(Actor("A"), "r"))
+
+
+def test_an_edit_that_changes_nothing_is_no_event() -> None:
+    broadcast = created()
+    edit(broadcast, "Собрание")
+    assert broadcast.version == 1
+
+
+def test_every_event_says_who_and_under_which_request() -> None:
+    broadcast = created()
+    broadcast.send("Все", CALL)
+    broadcast.record_sent(1, COUNTS)
+    _, sent, done = broadcast.collect_events()
+    assert isinstance(sent, Broadcast.SendingStarted)
+    assert (sent.by, sent.request) == ({"name": "Petrova", "position": "HR"}, {"id": "req-1"})
+    assert isinstance(done, Broadcast.Sent)
+    assert (done.by, done.request) == (None, {})
