@@ -113,7 +113,10 @@ def test_a_command_does_exactly_one_thing_or_is_refused(state: str) -> None:
             command(broadcast)
             assert broadcast.version == version + 1, name
             continue
-        expected = {"deleted": NotFound, "stopping": AlreadyStopping if name == "stop" else REFUSALS[name]}
+        expected: dict[str, type[Refused]] = {
+            "deleted": NotFound,
+            "stopping": AlreadyStopping if name == "stop" else REFUSALS[name],
+        }
         with pytest.raises(expected.get(state, REFUSALS[name])):
             command(broadcast)
         assert broadcast.version == version, name
