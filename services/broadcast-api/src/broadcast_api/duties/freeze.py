@@ -18,8 +18,11 @@ from broadcast_api.adapters.schema import audiences, batches, deliveries, recipi
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import lock_run, recount
 
-SLICE = 20_000
-"""Recipients a transaction: a fraction of a second, in which the run's row is locked."""
+SLICE = 10_000
+"""Recipients a transaction: a fraction of a second, in which planner and projection wait for the run's row."""
+
+GAP_SECONDS = 0.02
+"""Between two slices, so that those who wait get their turn: the first message must not wait for the last recipient."""
 
 UNREACHABLE_BATCH = -1
 KNOWN_BEFORE = "known before sending"
@@ -49,6 +52,8 @@ class Freezer:
         busy = False
         for run in await asyncio.to_thread(self._live):
             if not run.frozen:
+                if busy or run.frozen_up_to:
+                    await asyncio.sleep(GAP_SECONDS)
                 busy = True
                 cut = await asyncio.to_thread(self._slice, run)
             else:

@@ -119,6 +119,7 @@ async def lead(lock: Lock, work: Callable[[], Awaitable[None]]) -> None:
             await _while_held(lock, work)
         finally:
             await asyncio.shield(asyncio.to_thread(_release, lock))
+        await asyncio.sleep(RETRY_SECONDS)  # whoever waits may be better off
 
 
 async def _while_held(lock: Lock, work: Callable[[], Awaitable[None]]) -> None:

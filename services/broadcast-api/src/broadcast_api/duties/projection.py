@@ -21,7 +21,7 @@ from broadcast_api.adapters.schema import batches, runs
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.outcome_rows import Advance, Place, finish_test, write
 from broadcast_api.duties.reseed import half_reseeded
-from broadcast_contracts import BatchKey, Cause, CloseV1, LedgerRecord, Malformed, decode_record
+from broadcast_contracts import BatchKey, Cause, CloseV1, LedgerRecord, Malformed, Result, decode_record
 from broadcast_contracts.topology import PROJECTION, RECALL_PROJECTION, batch_of
 from broadcast_delivery.fold import Fold, Purpose, fold
 from broadcast_delivery.ports import Entry, Ledger
@@ -155,6 +155,8 @@ class Projection:
     async def _advance(self, place: Place, records: list[Received]) -> Advance | None:
         """Where these records bring a batch; None where they bring it nowhere."""
         state, changed = self._folds.pop(place.key, None), set[int]()
+        if place.version == 0:
+            state = Fold(self._purpose)
         if state is None or state.version != place.version or not records or not _continue(state, records, changed):
             async with self._reads:
                 state = fold(await self._ledger.read(place.key), self._purpose)
@@ -226,9 +228,18 @@ class Projection:
 
 def _continue(state: Fold, records: Sequence[Received], changed: set[int]) -> bool:
     """Apply records that follow the state one right after the other; False where one does not."""
+    before = dict(state.results)
     for record in records:
         if record.entry.version > state.version:
             if record.after != state.version:
                 return False
             changed |= state.apply(record.entry)
+    # A seal repeats everybody's result; only the windows differ, which SQL does not have.
+    changed -= {i for i in changed if _same(before.get(i), state.results.get(i))}
     return True
+
+
+def _same(one: Result | None, other: Result | None) -> bool:
+    return one is other or (
+        one is not None and other is not None and one == other.model_copy(update={"window": one.window})
+    )
