@@ -23,36 +23,56 @@ START_SECONDS = 30
 SWIFT = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=200")
 
 
+class PostgresServer:
+    """A private server that can be stopped and started again on the same port and data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._user, self._port = folder, _another_user(), free_port()
+        self.dsn = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._user:
+            shutil.chown(folder, self._user)
+        initdb = [str(_binaries() / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust"]
+        self._run([*initdb, "-E", "UTF8", "--locale=C", "--no-sync"]).wait(60)
+
+    def start(self) -> None:
+        """Start and wait until it answers; raises RuntimeError when it does not."""
+        options = [argument for option in SWIFT for argument in ("-c", option)]
+        place = ["-D", str(self._folder / "data"), "-p", str(self._port), "-h", "127.0.0.1", "-k", str(self._folder)]
+        self._process = self._run([str(_binaries() / "postgres"), *place, *options])
+        _wait(self.dsn, self._process)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """SIGQUIT ends every session at once, as a crash does; SIGINT ends them in order."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(20)
+            self._process = None
+
+    def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
+        silence = subprocess.DEVNULL
+        return subprocess.Popen(command, user=self._user, cwd=self._folder, stdout=silence, stderr=silence)
+
+
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The DSN of a server; each xdist worker has its own."""
-    if given := os.environ.get("TEST_POSTGRES_DSN"):
-        yield given
-        return
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server of our own; each xdist worker has one."""
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    user = _another_user()
-    if user:
-        shutil.chown(folder, user)
-    binaries, data, port = _binaries(), folder / "data", free_port()
-    initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
-    initdb.append("--no-sync")
-    subprocess.run(initdb, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=60)
-    options = [argument for option in SWIFT for argument in ("-c", option)]
-    server = subprocess.Popen(
-        [str(binaries / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), *options],
-        user=user,
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    server = PostgresServer(folder)
     try:
-        _wait(dsn, server)
-        yield dsn
+        server.start()
+        yield server
     finally:
-        server.send_signal(signal.SIGQUIT)
-        server.wait(20)
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> str:
+    """The DSN of a server."""
+    given = os.environ.get("TEST_POSTGRES_DSN")
+    server: PostgresServer | None = None if given else request.getfixturevalue("own_postgres")
+    return server.dsn if server else str(given)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Drawing up, listing, reading, editing and deleting."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -63,6 +64,13 @@ async def test_what_is_no_etag_of_ours_never_matches(api: Api) -> None:
         assert (await api.http.patch(path, json={"name": "x"}, headers={"If-Match": tag})).status_code == 412, tag
 
 
+async def test_an_edit_of_whatever_there_is_says_so_with_a_star(api: Api) -> None:
+    path = f"/v1/broadcasts/{(await api.broadcast())['id']}"
+    for n in (2, 3):
+        edited = await api.http.patch(path, json={"name": f"n{n}"}, headers={"If-Match": "*"})
+        assert edited.headers["etag"] == f'"{n}"'
+
+
 async def test_an_edit_that_changes_nothing_leaves_the_version(api: Api) -> None:
     broadcast = await api.broadcast()
     path, match = f"/v1/broadcasts/{broadcast['id']}", {"If-Match": '"1"'}
@@ -124,6 +132,13 @@ async def test_creating_twice_under_one_key_is_one_broadcast(api: Api) -> None:
     other = await api.http.post("/v1/broadcasts", json={**draft, "name": "Иное"}, headers=same)
     assert (other.status_code, other.json()["type"]) == (422, "urn:broadcasts:problem:key_reused")
     assert len((await api.http.get("/v1/broadcasts")).json()["items"]) == 1
+
+
+async def test_twenty_creations_at_once_under_one_key_are_one_broadcast(api: Api) -> None:
+    draft, same = await api.draft(), key()
+    posts = [api.http.post("/v1/broadcasts", json=draft, headers=same) for _ in range(20)]
+    answers = await asyncio.gather(*posts)
+    assert {(answer.status_code, answer.json()["id"]) for answer in answers} == {(201, answers[0].json()["id"])}
 
 
 async def test_a_repeated_edit_under_one_key_answers_the_present_state(api: Api) -> None:

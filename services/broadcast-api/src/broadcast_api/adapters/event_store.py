@@ -22,6 +22,7 @@ from broadcast_api.domain.errors import NotFound
 A = TypeVar("A", bound=Aggregate)
 
 POSTGRES_LOCK_TIMEOUT_SECONDS = 2  # the library tries ten times; appends hold the lock for about a millisecond
+POSTGRES_CONNECT_TIMEOUT_SECONDS = 2
 SQLITE_LOCK_TIMEOUT_SECONDS = 15
 CREATE_LOCK = 0x6576_656E_7473  # "events"
 
@@ -143,6 +144,7 @@ def environment(url: str) -> dict[str, str]:
         "POSTGRES_USER": str(parts.get("user", "postgres")),
         "POSTGRES_PASSWORD": str(parts.get("password", "")),
         "POSTGRES_DBNAME": str(parts.get("dbname", "postgres")),
+        "POSTGRES_CONNECT_TIMEOUT": str(POSTGRES_CONNECT_TIMEOUT_SECONDS),
         "POSTGRES_LOCK_TIMEOUT": str(POSTGRES_LOCK_TIMEOUT_SECONDS),
         "POSTGRES_POOL_SIZE": "2",
         "POSTGRES_MAX_OVERFLOW": "10",

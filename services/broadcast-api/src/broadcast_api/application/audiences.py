@@ -39,14 +39,15 @@ class Audiences:
         definition: Definition | None,
         members: list[int] | None,
         call: Call,
-        expected: int,
+        expected: int | None = None,
     ) -> Audience:
         """Rename or redefine it. `None` leaves a part as it is; `members` come with the definition of a list."""
+        listed = None if members is None else sorted(set(members))
 
         def decide(audience: Audience) -> None:
-            self._check_members(audience.bot, members or [])
+            self._check_members(audience.bot, listed or [])
             new_name = audience.name if name is None else clean_name(name)
-            audience.edit(name=new_name, definition=definition or audience.definition, members=members, call=call)
+            audience.edit(name=new_name, definition=definition or audience.definition, members=listed, call=call)
 
         return self._obey(id, decide, call, expected)
 

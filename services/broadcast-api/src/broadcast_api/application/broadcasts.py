@@ -53,7 +53,7 @@ class Broadcasts:
         self._wake()
         return broadcast
 
-    def edit(self, id: UUID, changes: dict[str, Any], call: Call, expected: int) -> Broadcast:
+    def edit(self, id: UUID, changes: dict[str, Any], call: Call, expected: int | None = None) -> Broadcast:
         """Change some of the fields of `Draft`."""
 
         def decide(broadcast: Broadcast) -> None:

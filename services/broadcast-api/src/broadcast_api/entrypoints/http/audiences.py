@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from broadcast_api.adapters.queries import utc
 from broadcast_api.domain.audience import MEMBERS_MAX, check
@@ -57,6 +57,16 @@ AnyDefinition = Annotated[Everyone | ExplicitList | ByAttributes, Field(discrimi
 
 class NewAudience(Request):
     """An audience to be defined."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "bot": "main",
+                "name": "Логистика и IT",
+                "definition": {"kind": "attributes", "where": {"department": ["Логистика", "IT"]}},
+            }
+        }
+    )
 
     bot: Words = Field(max_length=32)
     name: Words

@@ -71,25 +71,28 @@ def _words(header: str | None) -> str:
     return "".join(letter for letter in text if unicodedata.category(letter)[0] != "C").strip()[:200]
 
 
-def _version(if_match: Annotated[str | None, Header(description="the ETag of what you saw")] = None) -> int | None:
-    """The version in If-Match: None without one, -1 when it can be no version of ours."""
+_IfMatch = Annotated[str | None, Header(description="the ETag of what you saw, or * for whatever there is")]
+
+
+def _version(if_match: _IfMatch = None) -> int | None:
+    """The version in If-Match: None for any, -1 for what can be no version of ours."""
     if if_match is None or if_match.strip() == "*":
         return None
     found = re.fullmatch(r'"(\d{1,9})"', if_match.strip())
     return int(found[1]) if found else -1
 
 
-def _required_version(version: Annotated[int | None, Depends(_version)]) -> int:
-    if version is None:
+def _required_version(if_match: _IfMatch = None) -> int | None:
+    if if_match is None:
         raise Problem(428, "if_match_required")
-    return version
+    return _version(if_match)
 
 
 Door = Annotated[Services, Depends(_services)]
 InLanguage = Annotated[Language, Depends(_language)]
 Caller = Annotated[Call, Depends(_call)]
 IfMatch = Annotated[int | None, Depends(_version)]
-IfMatchRequired = Annotated[int, Depends(_required_version)]
+IfMatchRequired = Annotated[int | None, Depends(_required_version)]
 
 
 def etag(version: int) -> str:

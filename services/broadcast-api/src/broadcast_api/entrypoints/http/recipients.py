@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from broadcast_api.adapters.directory import Person
 from broadcast_api.adapters.queries import utc
@@ -47,6 +47,15 @@ class PersonIn(Request):
 
 class People(Request):
     """Up to 10,000 people of one bot, each known by chat id; the last one counts where two have the same."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "bot": "main",
+                "recipients": [{"chat_id": 123456789, "first_name": "Анна", "department": "Кадры", "language": "ru"}],
+            }
+        }
+    )
 
     bot: Words = Field(max_length=32)
     recipients: list[PersonIn] = Field(min_length=1, max_length=UPSERT_MAX)
