@@ -24,7 +24,7 @@ from broadcast_delivery.control import StopHints
 from broadcast_delivery.jetstream import JetStreamLedger
 from broadcast_delivery.publish import park
 from broadcast_telegram.counts_feed import CountsFeed
-from broadcast_telegram.messenger import Messenger
+from broadcast_telegram.messenger import Messenger, NoBot
 from broadcast_telegram.pacing import KvPace
 from broadcast_telegram.settings import WorkerSettings
 
@@ -102,22 +102,37 @@ class Service(Generic[J]):
         await self._await_consumers()
         self._hints = StopHints(client)
         self._counts = CountsFeed(self._js, self._craft.name, self._craft.counts)
-        self._worker = Worker(
-            JetStreamLedger(self._js, self._craft.ledger),
-            owner=f"{self._craft.name}@{socket.gethostname()}:{os.getpid()}",
-            lease=self._settings.lease,
-            window=self._settings.window,
-            stopped=self._hints.stopped,
-            on_step=self._counts.note,
-        )
-        self._paces = {name: KvPace(client, name, bot.rate) for name, bot in self._settings.bots.items()}
-        self._messengers = {
-            name: Messenger(
-                bot.token, base_url=self._settings.telegram_url, timeout=self._settings.attempt_timeout_seconds
+        ledger = JetStreamLedger(self._js, self._craft.ledger)
+        self._workers = {
+            name: Worker(
+                ledger,
+                owner=f"{self._craft.name}@{socket.gethostname()}:{os.getpid()}",
+                lease=self._settings.lease,
+                window=self._settings.window_of(bot),
+                stopped=self._hints.stopped,
+                on_step=self._counts.note,
             )
             for name, bot in self._settings.bots.items()
         }
-        self._tasks = [asyncio.create_task(self._hints.listen())]
+        self._paces = {name: KvPace(client, name, bot.rate) for name, bot in self._settings.bots.items()}
+        self._messengers = {
+            name: Messenger(
+                bot.token,
+                base_url=self._settings.telegram_url,
+                timeout=self._settings.attempt_timeout_seconds,
+                paid_broadcast=bot.paid,
+            )
+            for name, bot in self._settings.bots.items()
+        }
+        self._tasks = [asyncio.create_task(self._hints.listen()), asyncio.create_task(self._greet())]
+
+    async def _greet(self) -> None:
+        """Say which bots these are, and open a connection for each before the first message needs it."""
+        for name, messenger in self._messengers.items():
+            try:
+                log.info("bot_ready", extra={"bot": name, "username": await messenger.me()})
+            except NoBot as error:
+                log.error("bot_unavailable", extra={"bot": name, "error": str(error)})
 
     async def _await_consumers(self) -> None:
         """Streams and consumers are made by the api's bootstrap; wait for it rather than make our own."""
@@ -137,7 +152,8 @@ class Service(Generic[J]):
 
     async def _drain(self) -> None:
         self._draining = True
-        self._worker.drain()
+        for worker in self._workers.values():
+            worker.drain()
 
     async def _close(self) -> None:
         for task in self._tasks:
@@ -210,7 +226,7 @@ class Service(Generic[J]):
         batch = self._craft.batch(job)
         with self._hints.follow(batch.key):
             attempt = self._craft.attempt(job, self._messengers[bot])
-            end = await self._worker.work(batch, self._paces[bot], attempt)
+            end = await self._workers[bot].work(batch, self._paces[bot], attempt)
         await self._counts.flush(batch.key)
         log.info("batch_left", extra={"batch": str(batch.key), "end": end.value})
         return end

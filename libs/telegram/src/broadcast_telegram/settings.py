@@ -1,6 +1,7 @@
 """Settings that dispatcher and revoker share: typed, frozen, read once at start."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -11,6 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from broadcast_contracts.topology import BOT_NAME
 from broadcast_delivery import Lease
 
+FREE_RATE = 30.0
+"""Messages a second that a bot may send without paying (Bots FAQ)."""
+
 BotName = Annotated[str, Field(pattern=f"^{BOT_NAME.pattern}$")]
 
 
@@ -20,7 +24,12 @@ class BotSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     token: SecretStr
-    rate: float = Field(30.0, ge=0, le=1000)
+    rate: float = Field(FREE_RATE, ge=0, le=1000)
+
+    @property
+    def paid(self) -> bool:
+        """Whether messages must be marked as a paid broadcast (`allow_paid_broadcast`) to go at this rate."""
+        return self.rate > FREE_RATE
 
 
 class WorkerSettings(BaseSettings):
@@ -37,7 +46,7 @@ class WorkerSettings(BaseSettings):
     bots_file: Path | None = None
     telegram_url: str = "https://api.telegram.org"
     concurrency: PositiveInt = Field(16, description="batches of one bot worked on at once")
-    window: PositiveInt = 20
+    window: PositiveInt = Field(20, description="at most so many; a paid bot's window grows with its rate")
     lease_seconds: PositiveFloat = 20.0
     lease_grace_seconds: PositiveFloat = 5.0
     attempt_timeout_seconds: PositiveFloat = 10.0
@@ -45,6 +54,10 @@ class WorkerSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65_535)
     log_level: str = "INFO"
+
+    def window_of(self, bot: BotSettings) -> int:
+        """Enough that the batches of one run (4 by default) keep half a second of the bot's rate in the air."""
+        return max(self.window, math.ceil((bot.rate or 1000) / 8))
 
     @property
     def lease(self) -> Lease:
