@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+import httpx
 import pytest
 
 from broadcast_contracts import Cause, Counts
@@ -68,7 +69,7 @@ async def test_a_command_that_does_not_fit_the_state_is_refused_with_the_state(a
     assert await api.get(id) == before
 
 
-async def _do(api: Api, command: str, id: str, version: int):  # type: ignore[no-untyped-def]
+async def _do(api: Api, command: str, id: str, version: int) -> httpx.Response:
     path, match = f"/v1/broadcasts/{id}", {"If-Match": f'"{version}"'}
     if command == "edit":
         return await api.http.patch(path, json={"name": "Другое"}, headers=match)

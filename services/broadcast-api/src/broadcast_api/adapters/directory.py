@@ -1,7 +1,7 @@
 """The directory of the people connected to each bot."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,9 @@ class Person:
     external_id: str | None = None
 
 
+FIELDS = tuple(field.name for field in fields(Person))
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """How many people are in an audience, by status, and the first few of them."""
@@ -57,9 +60,7 @@ class Directory:
         return len(in_order)
 
     def _upsert(self, *, with_status: bool) -> Any:
-        names = [
-            name for name in Person.__dataclass_fields__ if name != "chat_id" and (name != "status" or with_status)
-        ]
+        names = [name for name in FIELDS if name != "chat_id" and (name != "status" or with_status)]
         insert = self._database.upsert(recipients)
         changes = {name: insert.excluded[name] for name in (*names, "search", "updated_at")}
         return insert.on_conflict_do_update(index_elements=["bot", "chat_id"], set_=changes)
@@ -125,5 +126,6 @@ def _row(bot: str, person: Person) -> dict[str, Any]:
     now = datetime.now(UTC)
     words = (person.first_name, person.last_name, person.username, person.external_id)
     search = " ".join(word for word in words if word).lower()
+    said = {name: getattr(person, name) for name in FIELDS}  # asdict copies deeply: a second for 10,000 people
     status = person.status or "active"
-    return {"bot": bot, **asdict(person), "status": status, "search": search, "created_at": now, "updated_at": now}
+    return {"bot": bot, **said, "status": status, "search": search, "created_at": now, "updated_at": now}
