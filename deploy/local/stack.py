@@ -45,13 +45,15 @@ class Stack:
         self.nats_url = f"nats://127.0.0.1:{free_port()}"
         self.telegram_url = plan.telegram_url or f"http://127.0.0.1:{plan.emulator_port or free_port()}"
         self.api_url = f"http://127.0.0.1:{plan.api_port or free_port()}"
+        self.nats_door, self.telegram_door = self.nats_url, self.telegram_url
+        """Where the services look for NATS and Telegram: a proxy may stand in front."""
         self.parts: dict[str, Part] = {}
         self._worker_ports: dict[str, int] = {}
 
     async def start(self) -> None:
         """Start everything and wait until it is ready; raises RuntimeError with the log of the part that is not."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        await self._start_nats()
+        await self.start_nats()
         if self.plan.telegram_url is None:
             await self._start_emulator()
         await self.start_api()
@@ -59,7 +61,7 @@ class Stack:
             await self.start_worker("dispatcher", n)
         for n in range(self.plan.revokers):
             await self.start_worker("revoker", n)
-        await asyncio.gather(*(self._ready(name) for name in self.parts if name.startswith(("dispatcher", "revoker"))))
+        await asyncio.gather(*(self.ready(name) for name in self.parts if name.startswith(("dispatcher", "revoker"))))
 
     async def stop(self) -> None:
         """Workers first, so that they can report; then the api; then what they stand on."""
@@ -77,7 +79,8 @@ class Stack:
 
     # -- the parts
 
-    async def _start_nats(self) -> None:
+    async def start_nats(self) -> None:
+        """Start NATS, or start it again on the same port and store."""
         port = self.nats_url.rsplit(":", 1)[1]
         command = [nats_server_binary(), "-a", "127.0.0.1", "-p", port, "-js", "-sd", str(self.plan.var / "nats")]
         await self._start("nats", command, {})
@@ -86,6 +89,7 @@ class Stack:
     async def _start_emulator(self) -> None:
         port = self.telegram_url.rsplit(":", 1)[1]
         command = [sys.executable, "-m", "tests.telegram_emulator", "--port", port, "--people", str(self.plan.people)]
+        command += ["--state", str(self.plan.var / "telegram.state")]
         for bot in self.plan.bots.values():
             command += ["--bot", bot["token"]]
         await self._start("emulator", command, {})
@@ -98,7 +102,7 @@ class Stack:
             name,
             [sys.executable, "-m", "broadcast_api", "serve"],
             {
-                "BROADCAST_NATS_URL": self.nats_url,
+                "BROADCAST_NATS_URL": self.nats_door,
                 "BROADCAST_DATABASE_URL": self.plan.database_url or f"sqlite:///{self.plan.var}/broadcasts.db",
                 "BROADCAST_EVENT_STORE": self.plan.event_store_url or f"sqlite:///{self.plan.var}/events.db",
                 "BROADCAST_BOTS": ",".join(self.plan.bots),
@@ -116,15 +120,16 @@ class Stack:
             name,
             [sys.executable, "-m", kind],
             {
-                "BROADCAST_NATS_URL": self.nats_url,
-                "BROADCAST_TELEGRAM_URL": self.telegram_url,
+                "BROADCAST_NATS_URL": self.nats_door,
+                "BROADCAST_TELEGRAM_URL": self.telegram_door,
                 "BROADCAST_BOTS": json.dumps(self.plan.bots),
                 "BROADCAST_PORT": str(port),
                 **self.plan.settings,
             },
         )
 
-    async def _ready(self, name: str) -> None:
+    async def ready(self, name: str) -> None:
+        """Wait until a worker serves."""
         port = self._worker_ports[name]
         await until(lambda: http_ok(f"http://127.0.0.1:{port}/readyz"), name, self.parts[name])
 

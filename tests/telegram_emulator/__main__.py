@@ -5,9 +5,11 @@ import asyncio
 import json
 import signal
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from .limits import Limits
+from .memory import load, save
 from .server import Emulator
 
 
@@ -19,12 +21,17 @@ def main() -> None:
     parser.add_argument("--bot", action="append", required=True, metavar="TOKEN", help="may be repeated")
     parser.add_argument("--rate", type=int, default=30, help="requests a second per bot; 0 lifts every limit")
     parser.add_argument("--seed", type=int, default=1, help="of the people and of the faults")
+    parser.add_argument("--state", type=Path, help="a file to remember chats and messages in over a restart")
     options = parser.parse_args()
     try:
         emulator = Emulator(options.bot, people=options.people, limits=Limits(rate=options.rate), seed=options.seed)
     except ValueError as error:
         parser.error(str(error))
+    if options.state:
+        load(emulator.emulation, options.state)
     _run(_serve(emulator, options.host, options.port))
+    if options.state:
+        save(emulator.emulation, options.state)
 
 
 async def _serve(emulator: Emulator, host: str, port: int) -> None:
