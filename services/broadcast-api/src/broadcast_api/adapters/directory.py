@@ -96,6 +96,13 @@ class Directory:
         with self._database.read() as connection:
             return connection.execute(query).all()
 
+    def values(self, bot: str, attribute: str, limit: int) -> Sequence[str]:
+        """What an attribute (kind, department, position or language) is for anybody, most frequent first."""
+        column = recipients.c[attribute]
+        query = select(column).where(recipients.c.bot == bot, column.is_not(None), column != "").group_by(column)
+        with self._database.read() as connection:
+            return connection.scalars(query.order_by(func.count().desc(), column).limit(limit)).all()
+
     def unknown(self, bot: str, ids: Sequence[int]) -> list[int]:
         """Those of the ids that are nobody connected to the bot."""
         query = select(recipients.c.id).where(recipients.c.bot == bot, recipients.c.id.in_(ids))

@@ -24,6 +24,7 @@ from broadcast_api.adapters.search import contains
 from broadcast_contracts import Outcome
 
 EXPORT_PAGE = 2_000
+REASONS = 50  # Telegram has far fewer ways to say no
 
 COUNTS = ("total", "delivered", "failed", "blocked", "unconfirmed", "skipped", "recalled", "unrecalled")
 
@@ -102,6 +103,15 @@ class Queries:
             yield from page
             after = page[-1].position
 
+    def reasons(self, run_id: int) -> Sequence[Row[Any]]:
+        """outcome, reason, people: those of a run who did not get it, most frequent first."""
+        return self._all(_grouped(deliveries.c.outcome, deliveries.c.reason, run_id).where(exceptional))
+
+    def recall_reasons(self, run_id: int) -> Sequence[Row[Any]]:
+        """outcome, reason, people: those of a run whose message stayed, most frequent first. Reads the whole run."""
+        outcome = deliveries.c.recall_outcome
+        return self._all(_grouped(outcome, deliveries.c.recall_reason, run_id).where(outcome != Outcome.RECALLED))
+
     def audience(self, id: UUID) -> Row[Any] | None:
         """One audience, archived or not."""
         return self._first(select(audiences).where(audiences.c.id == id))
@@ -124,6 +134,12 @@ class Queries:
     def _first(self, query: Select[Any]) -> Row[Any] | None:
         with self._database.read() as connection:
             return connection.execute(query).one_or_none()
+
+
+def _grouped(outcome: Column[str], reason: Column[str], run_id: int) -> Select[Any]:
+    people = func.count().label("people")
+    query = select(outcome.label("outcome"), reason.label("reason"), people).where(deliveries.c.run_id == run_id)
+    return query.group_by(outcome, reason).order_by(people.desc()).limit(REASONS)
 
 
 def _newest_first(
