@@ -199,7 +199,7 @@ class Pull:
         while not (ready := self._ready(loop.time())[:batch]):
             if loop.time() >= deadline:
                 raise nats.errors.TimeoutError
-            await asyncio.sleep(min(0.05, timeout))
+            await asyncio.sleep(min(0.1, timeout))
             await self._client._process.gate()
         if self._server.chance(4):
             self._server.rng.shuffle(ready)

@@ -10,6 +10,9 @@ from broadcast_delivery import Slots, Verdict
 from tests.simulation.process import Process
 
 
+INTERVAL_SECONDS = 0.04
+
+
 @dataclass(slots=True)
 class Letter:
     """A message that reached a chat."""
@@ -78,7 +81,7 @@ class Telegram:
 
 
 class Pace:
-    """A pace of about a hundred messages a second; `turn` is where a frozen process stands still."""
+    """A pace of twenty-five messages a second; `turn` is where a frozen process stands still."""
 
     def __init__(self, process: Process) -> None:
         self._process, self._next, self._until = process, 0.0, 0.0
@@ -87,8 +90,8 @@ class Pace:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._until - loop.time()))
         first = max(loop.time(), self._next)
-        self._next = first + want * 0.01
-        return Slots(first, 0.01, want)
+        self._next = first + want * INTERVAL_SECONDS
+        return Slots(first, INTERVAL_SECONDS, want)
 
     async def turn(self, slots: Slots, k: int) -> None:
         wait = slots.first + k * slots.interval - asyncio.get_running_loop().time()

@@ -38,7 +38,7 @@ from tests.simulation.telegram import Letter, Pace, Telegram
 PEOPLE, BATCH_SIZE, WINDOW = 18, 6, 3
 LEASE = Lease(seconds=3.0, grace=1.0, attempt_timeout=1.0)
 ACK_WAIT, SWEEP = 5.0, 4.0
-TROUBLE_SECONDS, PEACE_SECONDS = 12.0, 400.0
+TROUBLE_SECONDS, PEACE_SECONDS = 8.0, 400.0
 OFFICIAL = Call(by=Actor("Operator"))
 
 
@@ -53,6 +53,7 @@ class World:
                 consumer.stream, consumer.filter_subject
             )
         self.telegram = Telegram(self.rng, self._on_letter)
+        self._duties: Duties | None = None
         self.database = database
         _empty(database)
         self.store = EventStore(f"sqlite:///{folder}/events.db")
@@ -60,7 +61,7 @@ class World:
         self.runs = _Watched(self.store, self.views, self._note)
         directory = Directory(self.database)
         directory.upsert("main", [Person(chat_id=1000 + n) for n in range(PEOPLE)])
-        self.broadcasts = Broadcasts(self.store, self.views, directory, ("main",), lambda: None)
+        self.broadcasts = Broadcasts(self.store, self.views, directory, ("main",), self._wake)
         audiences = Audiences(self.store, self.views, directory, ("main",))
         audience = audiences.create("main", "everyone", {"kind": "everyone"}, [], OFFICIAL)
         self.id: UUID = self.broadcasts.create("main", Draft("name", "run 1", audience.id), OFFICIAL).id
@@ -77,7 +78,7 @@ class World:
             self._start(name)
         self._press(self.broadcasts.send)
         while loop.time() < TROUBLE_SECONDS:
-            await asyncio.sleep(self.rng.uniform(0.05, 0.8))
+            await asyncio.sleep(self.rng.uniform(0.02, 0.4))
             self._trouble()
         self.telegram.faults = self.server.faults = 0.0
         for name in list(self.processes):
@@ -157,7 +158,12 @@ class World:
             lease_grace_seconds=LEASE.grace,
         )
         client: Any = SimpleNamespace(jetstream=lambda timeout: Client(self.server, process))
-        await Duties(settings, self.database, self.store, self.runs, client).work()
+        self._duties = Duties(settings, self.database, self.store, self.runs, client)
+        await self._duties.work()
+
+    def _wake(self) -> None:
+        if self._duties is not None:
+            self._duties.wake()
 
     async def _dispatcher(self, process: Process) -> None:
         ledger = JetStreamLedger(Client(self.server, process), LEDGER)  # type: ignore[arg-type]
@@ -264,6 +270,6 @@ def virtual_clocks() -> Any:
         patch("broadcast_delivery.worker._now", now),
         patch("broadcast_api.duties.settle.time", SimpleNamespace(monotonic=now)),
         patch("broadcast_api.duties.run.ensure", nothing),
-        patch("broadcast_api.duties.run.POLL_SECONDS", 1.0),
+        patch("broadcast_api.duties.run.POLL_SECONDS", 3.0),
     ):
         yield
