@@ -122,7 +122,7 @@ class Stack:
             {
                 "BROADCAST_NATS_URL": self.nats_door,
                 "BROADCAST_TELEGRAM_URL": self.telegram_door,
-                "BROADCAST_BOTS": json.dumps(self.plan.bots),
+                "BROADCAST_ACCOUNTS": json.dumps(self.plan.bots),
                 "BROADCAST_PORT": str(port),
                 **self.plan.settings,
             },

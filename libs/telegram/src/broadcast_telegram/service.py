@@ -58,7 +58,7 @@ class Service(Generic[J]):
 
     def __init__(self, craft: Craft[J], settings: WorkerSettings) -> None:
         self._craft, self._settings = craft, settings
-        self._bots = tuple(settings.bots)
+        self._bots = tuple(settings.accounts)
         self._draining = False
         self._tasks: list[asyncio.Task[Any]] = []
         self.broker = NatsBroker(
@@ -112,9 +112,9 @@ class Service(Generic[J]):
                 stopped=self._hints.stopped,
                 on_step=self._counts.note,
             )
-            for name, bot in self._settings.bots.items()
+            for name, bot in self._settings.accounts.items()
         }
-        self._paces = {name: KvPace(client, name, bot.rate) for name, bot in self._settings.bots.items()}
+        self._paces = {name: KvPace(client, name, bot.rate) for name, bot in self._settings.accounts.items()}
         self._messengers = {
             name: Messenger(
                 bot.token,
@@ -122,7 +122,7 @@ class Service(Generic[J]):
                 timeout=self._settings.attempt_timeout_seconds,
                 paid_broadcast=bot.paid,
             )
-            for name, bot in self._settings.bots.items()
+            for name, bot in self._settings.accounts.items()
         }
         self._tasks = [asyncio.create_task(self._hints.listen()), asyncio.create_task(self._greet())]
 

@@ -35,15 +35,15 @@ class BotSettings(BaseModel):
 class WorkerSettings(BaseSettings):
     """Environment variables `BROADCAST_<NAME>`. Times in seconds.
 
-    `bots` is JSON: `{"main": {"token": "123:abc", "rate": 30}}`; `bots_file` names a file that holds the same, for a
+    `accounts` is JSON: `{"main": {"token": "123:abc", "rate": 30}}`; `accounts_file` names a file that holds the same, for a
     mounted secret. `window` bounds the open attempts of a batch, and so what a crash leaves unconfirmed.
     """
 
     model_config = SettingsConfigDict(env_prefix="BROADCAST_", frozen=True, extra="ignore")
 
     nats_url: str = "nats://127.0.0.1:4222"
-    bots: dict[BotName, BotSettings] = Field(default={})
-    bots_file: Path | None = None
+    accounts: dict[BotName, BotSettings] = Field(default={})
+    accounts_file: Path | None = None
     telegram_url: str = "https://api.telegram.org"
     concurrency: PositiveInt = Field(16, description="batches of one bot worked on at once")
     window: PositiveInt = Field(20, description="at most so many; a paid bot's window grows with its rate")
@@ -72,19 +72,19 @@ def load(kind: type[S]) -> S:
     """Read the settings; a bad value ends the process with one line that says which and why."""
     try:
         settings = kind()
-        if settings.bots_file:
-            settings = kind(bots=json.loads(settings.bots_file.read_text()))
+        if settings.accounts_file:
+            settings = kind(accounts=json.loads(settings.accounts_file.read_text()))
     except ValidationError as error:
         fault = error.errors()[0]
         name = "_".join(str(part) for part in fault["loc"][:1]).upper()
         place = ".".join(str(part) for part in fault["loc"][1:])
         sys.exit(f"BROADCAST_{name}: {f'{place}: ' if place else ''}{fault['msg']}")
     except (OSError, ValueError) as error:
-        sys.exit(f"BROADCAST_BOTS_FILE: {error}")
+        sys.exit(f"BROADCAST_ACCOUNTS_FILE: {error}")
     except Exception as error:  # pydantic-settings wraps JSON errors in its own
         sys.exit(f"settings: {error}")
-    if not settings.bots:
-        sys.exit('BROADCAST_BOTS: no bot is configured; give {"main": {"token": "…"}} or BROADCAST_BOTS_FILE')
+    if not settings.accounts:
+        sys.exit('BROADCAST_ACCOUNTS: no bot is configured; give {"main": {"token": "…"}} or BROADCAST_ACCOUNTS_FILE')
     if settings.attempt_timeout_seconds >= settings.lease_seconds:
         sys.exit("BROADCAST_LEASE_SECONDS: must be longer than BROADCAST_ATTEMPT_TIMEOUT_SECONDS")
     return settings
