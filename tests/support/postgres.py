@@ -33,7 +33,8 @@ class PostgresServer:
         if self._user:
             shutil.chown(folder, self._user)
         initdb = [str(_binaries() / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust"]
-        self._run([*initdb, "-E", "UTF8", "--locale=C", "--no-sync"]).wait(60)
+        if self._run([*initdb, "-E", "UTF8", "--locale=C", "--no-sync"]).wait(60):
+            raise RuntimeError("initdb failed")
 
     def start(self) -> None:
         """Start and wait until it answers; raises RuntimeError when it does not."""

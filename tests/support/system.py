@@ -19,21 +19,23 @@ Json = dict[str, Any]
 class System:
     """A running stack, spoken to as its users do."""
 
-    def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
+    def __init__(self, stack: Stack, http: httpx.AsyncClient, api_url: str = "") -> None:
+        """`api_url` is that of the replica to speak to; the stack's first one unless given."""
         self.stack, self.http = stack, http
+        self.api_url = api_url or stack.api_url
 
     # -- the api
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Json:
         """A request that must succeed; answers the JSON."""
-        answer = await self.http.request(method, self.stack.api_url + path, json=body, headers=headers or None)
+        answer = await self.http.request(method, self.api_url + path, json=body, headers=headers or None)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         result: Json = answer.json() if answer.content else {}
         return result
 
     async def refused(self, method: str, path: str, body: Any = None, **headers: str) -> Json:
         """A request that must be refused with problem+json; answers the problem."""
-        answer = await self.http.request(method, self.stack.api_url + path, json=body, headers=headers or None)
+        answer = await self.http.request(method, self.api_url + path, json=body, headers=headers or None)
         assert answer.status_code >= 400, f"{method} {path} was not refused"
         assert answer.headers["content-type"].startswith("application/problem+json")
         result: Json = answer.json()
@@ -98,11 +100,17 @@ class System:
 async def running(**plan: Any) -> AsyncIterator[System]:
     """A system in a folder of its own, with its sample people loaded."""
     with tempfile.TemporaryDirectory(prefix="system-") as folder:
-        stack = Stack(Plan(var=Path(folder), **plan))
-        async with stack.running(), httpx.AsyncClient(timeout=60) as http:
-            if stack.plan.people:
-                await asyncio.to_thread(load_samples, stack.api_url, stack.telegram_url)
-            yield System(stack, http)
+        async with served(Stack(Plan(var=Path(folder), **plan))) as system:
+            yield system
+
+
+@contextlib.asynccontextmanager
+async def served(stack: Stack) -> AsyncIterator[System]:
+    """A system on a stack that was not started yet."""
+    async with stack.running(), httpx.AsyncClient(timeout=60) as http:
+        if stack.plan.people:
+            await asyncio.to_thread(load_samples, stack.api_url, stack.telegram_url)
+        yield System(stack, http)
 
 
 def assert_adds_up(counts: Json) -> None:
