@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
+from uuid import uuid4
 
 from sqlalchemy import Row
 
@@ -61,7 +62,7 @@ def early_takeover() -> contextlib.AbstractContextManager[Any]:
     """Another owner's attempts are resolved without waiting for its lease."""
 
     async def _outwait(self: _Task) -> bool:
-        return await self._append(ResolveV1(nonce="early"))
+        return await self._append(ResolveV1(nonce=uuid4().hex))
 
     return patch.object(_Task, "_outwait", _outwait)
 
@@ -86,7 +87,7 @@ def fenced_facts() -> contextlib.AbstractContextManager[Any]:
 
     async def _report(self: _Task) -> None:
         facts, self._facts = self._facts, []
-        await self._append(ProgressV1(nonce="fact", owner=self._owner, results=facts))
+        await self._append(ProgressV1(nonce=uuid4().hex, owner=self._owner, results=facts))
 
     return patch.object(_Task, "_report", _report)
 

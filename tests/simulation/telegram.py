@@ -9,7 +9,6 @@ from broadcast_contracts import Content, Outcome
 from broadcast_delivery import Slots, Verdict
 from tests.simulation.process import Process
 
-
 INTERVAL_SECONDS = 0.04
 
 
