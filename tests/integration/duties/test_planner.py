@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 from nats.js import JetStreamContext
-from nats.js.errors import KeyNotFoundError
+from nats.js.errors import KeyNotFoundError, NoStreamResponseError
 
 from broadcast_api.duties.issue import Issue
 from broadcast_contracts import CloseV1, Outcome, RunControlV1, decode
-from broadcast_contracts.topology import CONTROL, LEDGER, control_key, ledger_subject
+from broadcast_contracts.topology import CONTROL, JOBS, LEDGER, control_key, ledger_subject
 from broadcast_delivery.topology import ensure
 from tests.integration.duties.parts import Parts
 from tests.integration.duties.stage import Stage
@@ -92,6 +92,20 @@ async def test_planners_that_race_issue_each_batch_once(stage: Stage, js: JetStr
     await asyncio.gather(*(planner.step() for planner in planners))
     jobs = await send_jobs(js)
     assert sorted(job.key for job in jobs) == sorted(stage.key(id, batch) for id in ids for batch in (0, 1))
+
+
+async def test_what_was_marked_when_nats_went_away_is_published_when_it_is_back(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    stage.people(20)
+    stage.sending()
+    await parts.freezer.step()
+    await js.delete_stream(JOBS.name)
+    with pytest.raises(NoStreamResponseError):
+        await parts.planner.step()
+    await ensure(js, ("main",))
+    await parts.planner.step()
+    assert [job.batch for job in await send_jobs(js)] == [0, 1]
 
 
 async def test_the_workers_are_told_which_leg_runs(stage: Stage, parts: Parts, js: JetStreamContext) -> None:

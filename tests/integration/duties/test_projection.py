@@ -1,5 +1,6 @@
 """The rows equal the ledgers, whatever happens to the records on their way."""
 
+import asyncio
 import random
 from typing import Any
 
@@ -8,8 +9,9 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from sqlalchemy import update
 
-from broadcast_api.adapters.schema import batches, runs
+from broadcast_api.adapters.schema import batches, deliveries, runs
 from broadcast_api.duties import projection
+from broadcast_api.duties.outcome_rows import Advance, write
 from broadcast_contracts import (
     BatchKey,
     Cause,
@@ -154,6 +156,36 @@ async def test_a_ledger_that_went_back_lowers_no_row(stage: Stage, parts: Parts,
     await js.purge_stream(LEDGER.name)
     await parts.sends.refresh()
     await Parts(stage, js).sends.refresh()
+    assert picture(stage, id) == right
+
+
+async def test_a_database_that_lost_its_last_commits_is_brought_up_to_date(stage: Stage, parts: Parts) -> None:
+    stage.people(10)
+    id = stage.sending()
+    await parts.go()
+    owner = Owner(parts.ledger, stage.key(id))
+    await owner.settle(Outcome.DELIVERED, [0])
+    await parts.go()
+    old = stage.batches(id)[0].version
+    await owner.settle(Outcome.DELIVERED, [1])
+    await parts.go()
+    with stage.database.write() as connection:
+        connection.execute(update(batches).values(version=old, delivered=1))
+        connection.execute(update(deliveries).where(deliveries.c.position == 1).values(outcome=None))
+    await owner.settle(Outcome.DELIVERED, [2])
+    await parts.go()
+    assert stage.outcomes(id)[:4] == ["delivered"] * 3 + [None]
+
+
+async def test_an_older_state_that_comes_late_is_not_written(stage: Stage, parts: Parts, js: JetStreamContext) -> None:
+    id = await written_history(stage, parts)
+    (place, _) = await asyncio.to_thread(parts.sends._unfinished)
+    older = fold((await parts.ledger.read(place.key))[:1], "send")
+    await parts.go()
+    right = picture(stage, id)
+    older.version -= 1
+    older.results.clear()
+    write(stage.database, "send", [Advance(place, older, set(range(10)))])
     assert picture(stage, id) == right
 
 

@@ -86,6 +86,21 @@ async def test_relays_that_race_and_are_killed_publish_nothing_twice_and_nothing
     assert notification_ids(await published(js)) == public_ids(stage)
 
 
+async def test_a_relay_that_overslept_the_duplicate_window_publishes_nothing_again(
+    stage: Stage, js: JetStreamContext
+) -> None:
+    config = (await js.stream_info(BROADCASTS.name)).config
+    await js.update_stream(config.evolve(duplicate_window=0.1))
+    make_history(stage, 2)
+    sleeper, other = relay_of(stage, js), relay_of(stage, js)
+    await drained(sleeper)
+    make_history(stage, 2)
+    await drained(other)
+    await asyncio.sleep(0.3)
+    await drained(sleeper)
+    assert notification_ids(await published(js)) == public_ids(stage)
+
+
 async def test_a_stream_that_was_lost_is_published_again(stage: Stage, js: JetStreamContext) -> None:
     make_history(stage, 4)
     await drained(relay_of(stage, js))

@@ -72,6 +72,19 @@ async def test_a_stop_waits_for_attempts_in_the_air_and_counts_what_came_of_them
     assert counts_in(stage, id, "Stopped") == Counts(total=10, delivered=2, pending=8)
 
 
+async def test_a_stop_counts_only_what_the_fenced_logs_say(stage: Stage, parts: Parts) -> None:
+    stage.people(10)
+    id = stage.sending()
+    await parts.go()
+    await Owner(parts.ledger, stage.key(id)).settle(Outcome.DELIVERED, [0, 1])  # not projected yet
+    stage.press("stop", id)
+    for _ in range(3):
+        await parts.settler.step()
+    assert stage.status(id) == "sending"
+    await parts.go()
+    assert counts_in(stage, id, "Stopped") == Counts(total=10, delivered=2, pending=8)
+
+
 async def test_an_owner_silent_past_its_lease_leaves_its_attempts_unconfirmed(
     stage: Stage, js: JetStreamContext, parts: Parts
 ) -> None:

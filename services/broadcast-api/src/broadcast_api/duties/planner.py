@@ -5,6 +5,7 @@ then fell behind publishes a job that nobody can use any more: the stop has clos
 """
 
 import asyncio
+from collections import deque
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -24,15 +25,19 @@ class Planner:
 
     def __init__(self, database: Database, issuer: Issuer, hints: Hints, window: int) -> None:
         self._database, self._issuer, self._hints, self._window = database, issuer, hints, window
+        self._marked: deque[Issue] = deque()
 
     async def step(self) -> bool:
-        """Issue what there is room for; answers whether anything was issued."""
-        issues = await asyncio.to_thread(self._mark_all)
-        for run in {issue.run.id: issue.run for issue in issues}.values():
+        """Issue what there is room for; answers whether anything was issued. After an error the rest goes next time."""
+        if not self._marked:
+            self._marked.extend(await asyncio.to_thread(self._mark_all))
+        issued = bool(self._marked)
+        for run in {issue.run.id: issue.run for issue in self._marked}.values():
             await self._hints.put(run.broadcast_id, run.run, run.leg, stopped=False)
-        for issue in issues:
-            await self._issuer.publish(issue)
-        return bool(issues)
+        while self._marked:
+            await self._issuer.publish(self._marked[0])
+            self._marked.popleft()
+        return issued
 
     def _mark_all(self) -> list[Issue]:
         turns = zip_longest(*(self._mark(run_id) for run_id in self._with_room()))

@@ -49,15 +49,17 @@ class RecallPlanner:
         self._js, self._database, self._store, self._runs = js, database, store, runs
         self._window = window
         self._by_age: dict[int, deque[int]] = {}
+        self._marked: deque[RecallIssue] = deque()
 
     async def step(self) -> bool:
         """Issue what there is room for, and record the end; answers whether anything happened."""
-        busy = False
+        busy = bool(self._marked)
+        await self._publish_marked()
         for run in await asyncio.to_thread(self._unfinished):
             if run.waiting and run.with_revokers < self._window:
-                for issue in await asyncio.to_thread(self._mark, run.id):
-                    await self._publish(issue)
-                    busy = True
+                self._marked.extend(await asyncio.to_thread(self._mark, run.id))
+                busy = busy or bool(self._marked)
+                await self._publish_marked()
             elif not run.waiting and not run.with_revokers and run.state == "recalling":
                 await asyncio.to_thread(self._runs.record_recalled, run.broadcast_id, run.run, counts_of(run))
                 busy = True
@@ -103,6 +105,12 @@ class RecallPlanner:
         with self._database.write() as connection:
             run = lock_run(connection, run_id)
             return _issue(connection, run, batch, with_revokers) if run.state in STATES else None
+
+    async def _publish_marked(self) -> None:
+        """After an error the rest goes next time."""
+        while self._marked:
+            await self._publish(self._marked[0])
+            self._marked.popleft()
 
     async def _publish(self, issue: RecallIssue) -> None:
         run = issue.run

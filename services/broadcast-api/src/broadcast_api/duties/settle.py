@@ -1,13 +1,10 @@
 """Bring runs to rest: make a stop true, and notice that everybody is accounted for."""
 
 import asyncio
-import logging
 import time
 from typing import Any
 from uuid import uuid4
 
-import nats.errors
-from nats.js.errors import Error as JetStreamError
 from sqlalchemy import Row, exists, select
 
 from broadcast_api.adapters.database import Database
@@ -18,8 +15,6 @@ from broadcast_api.duties.hints import Hints
 from broadcast_contracts import BatchKey, CloseV1, ResolveV1
 from broadcast_delivery.fold import fold
 from broadcast_delivery.ports import Conflict, Ledger
-
-log = logging.getLogger(__name__)
 
 CLOSES_AT_ONCE = 32
 
@@ -63,7 +58,7 @@ class Settler:
 
         Only what the projection has seen counts, so that the recorded counts are those of the fenced logs.
         """
-        await self._hint(run)
+        await self._hints.put(run.broadcast_id, run.run, run.leg, stopped=True)
         issued = await asyncio.to_thread(self._issued, run.id)
         await asyncio.gather(
             *(self._close(_key(run, batch), run.leg) for batch in issued if batch.closed_leg < run.leg)
@@ -80,12 +75,6 @@ class Settler:
         settled = await asyncio.to_thread(self._row, run.id)
         await asyncio.to_thread(self._runs.record_stopped, run.broadcast_id, run.run, counts_of(settled))
         return True
-
-    async def _hint(self, run: Row[Any]) -> None:
-        try:
-            await self._hints.put(run.broadcast_id, run.run, run.leg, stopped=True)
-        except (nats.errors.Error, JetStreamError, TimeoutError) as error:
-            log.warning("stop_hint_failed", extra={"run": run.id, "error": str(error)})
 
     def _issued(self, run_id: int) -> list[Row[Any]]:
         query = select(batches).where(batches.c.run_id == run_id, ~batches.c.sealed, batches.c.issues > 0)
