@@ -14,6 +14,7 @@ import nats.errors
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from faststream.nats.subscriber.usecases import PullStreamSubscriber
 from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 10
 """Well below the consumers' ack_wait."""
+
+SETTLE_SECONDS = 0.1
+"""What NATS delivered before it knew that we listen no longer has reached its handler by then."""
 
 HALTED_RETRY_SECONDS = 30
 FAILED_RETRY_SECONDS = 5
@@ -60,13 +64,14 @@ class Service(Generic[J]):
         self._craft, self._settings = craft, settings
         self._bots = tuple(settings.accounts)
         self._draining = False
+        self._busy = 0
         self._tasks: list[asyncio.Task[Any]] = []
         self.broker = NatsBroker(
             settings.nats_url,
             name=craft.name,
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,
-            graceful_timeout=settings.shutdown_seconds,
+            graceful_timeout=1,  # `_drain` has waited by then
             logger=None,
         )
 
@@ -151,9 +156,28 @@ class Service(Generic[J]):
                 await self._js.consumer_info(JOBS.name, job_consumer(lane, bot).durable)
 
     async def _drain(self) -> None:
+        """Take no more jobs and wait until those we have are handed back.
+
+        FastStream asks for jobs until it stops and then drops what it was given: a job handed back would come to this
+        very process again, and be lost until `ack_wait` is over. So NATS is told first that nobody listens here.
+        """
         self._draining = True
         for worker in self._workers.values():
             worker.drain()
+        with contextlib.suppress(TimeoutError, nats.errors.Error):
+            async with asyncio.timeout(self._settings.shutdown_seconds):
+                await self._stop_listening()
+                await asyncio.sleep(SETTLE_SECONDS)
+                while self._busy:
+                    await asyncio.sleep(SETTLE_SECONDS / 10)
+
+    async def _stop_listening(self) -> None:
+        client = await self.broker.connect()
+        for subscriber in self.broker.subscribers:
+            if isinstance(subscriber, PullStreamSubscriber) and subscriber.subscription:
+                # The subscription stays on our side, or what is already on its way would have no reader.
+                await client._send_unsubscribe(subscriber.subscription._sub._id)
+        await client.flush()
 
     async def _close(self) -> None:
         for task in self._tasks:
@@ -178,7 +202,11 @@ class Service(Generic[J]):
 
     def _handler(self, bot: str) -> Callable[[NatsMessage], Awaitable[None]]:
         async def on_job(message: NatsMessage) -> None:
-            await self._handle(message, bot)
+            self._busy += 1
+            try:
+                await self._handle(message, bot)
+            finally:
+                self._busy -= 1
 
         return on_job
 

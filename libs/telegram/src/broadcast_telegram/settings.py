@@ -57,7 +57,7 @@ class WorkerSettings(BaseSettings):
 
     def window_of(self, bot: BotSettings) -> int:
         """Enough that the batches of one run (4 by default) keep half a second of the bot's rate in the air."""
-        return max(self.window, math.ceil((bot.rate or 1000) / 8))
+        return max(self.window, math.ceil(bot.rate / 8))
 
     @property
     def lease(self) -> Lease:

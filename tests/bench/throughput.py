@@ -1,0 +1,70 @@
+"""How fast one dispatcher is with the pace lifted, against a bare aiogram loop with the same concurrency."""
+
+import asyncio
+import json
+import resource
+import sys
+
+from tests.bench.parts import cpu_seconds, enter_emulated_people, peak_megabytes, span, system
+from tests.bench.report import Table, ratio
+
+WINDOW, BATCHES = 25, 4
+SETTINGS = {"BROADCAST_WINDOW": str(WINDOW), "BROADCAST_WINDOW_BATCHES": str(BATCHES), "BROADCAST_LOG_LEVEL": "warning"}
+
+
+async def measure(people: int = 6000, rounds: int = 3) -> Table:
+    """Alternates the two, so that both meet the same machine; the medians are compared."""
+    rates: dict[str, list[float]] = {"bare": [], "dispatcher": []}
+    costs: dict[str, list[float]] = {"bare": [], "dispatcher": []}
+    async with system(people=people, settings=SETTINGS) as running:
+        await enter_emulated_people(running)
+        everyone = await running.audience()
+        chats = [chat["chat_id"] for chat in (await running.emulator("GET", "/chats?limit=1000000"))["chats"]]
+        dispatcher = running.stack.parts["dispatcher-0"].pid
+        assert dispatcher is not None
+        for n in range(rounds):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            await _bare(running.stack.telegram_url, f"bare{n}", chats)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            count, seconds = await span(running, f"bare{n}")
+            rates["bare"].append(count / seconds)
+            costs["bare"].append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / count)
+
+            cpu = cpu_seconds(dispatcher)
+            broadcast = await running.broadcast(everyone, f"ours{n}")
+            await running.press("send", broadcast)
+            await running.until_status(broadcast, "sent", seconds=300)
+            count, seconds = await span(running, f"ours{n}")
+            rates["dispatcher"].append(count / seconds)
+            costs["dispatcher"].append((cpu_seconds(dispatcher) - cpu) / count)
+        memory = peak_megabytes(dispatcher)
+    bare, ours = (sorted(rates[name])[rounds // 2] for name in ("bare", "dispatcher"))
+    bare_cost, our_cost = (sorted(costs[name])[rounds // 2] for name in ("bare", "dispatcher"))
+    return Table(
+        "throughput",
+        "Throughput of one dispatcher",
+        f"{people:,} messages with the pace lifted, {WINDOW * BATCHES} in the air, median of {rounds}. The bare loop is"
+        " `asyncio.gather` over aiogram's `send_message`: it records nothing. The api, NATS and the emulator run beside"
+        " the dispatcher on the same two cores.",
+        ("", "messages/s", "ratio to bare", "CPU µs a message", "ratio to bare", "peak memory"),
+        (
+            ("bare aiogram", f"{bare:.0f}", "1.00", f"{bare_cost * 1e6:.0f}", "1.00", ""),
+            (
+                "dispatcher",
+                f"{ours:.0f}",
+                ratio(ours / bare),
+                f"{our_cost * 1e6:.0f}",
+                ratio(our_cost / bare_cost),
+                f"{memory:.0f} MB",
+            ),
+        ),
+    )
+
+
+async def _bare(url: str, text: str, chats: list[int]) -> None:
+    options = {"url": url, "token": "1000000001:EMULATED", "text": text, "concurrency": WINDOW * BATCHES}
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    command = [sys.executable, "-m", "tests.bench.bare", *arguments]
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+    await process.communicate(json.dumps(chats).encode())
+    assert process.returncode == 0
