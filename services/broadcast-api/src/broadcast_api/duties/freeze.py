@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from broadcast_api.adapters.audience_sql import condition
 from broadcast_api.adapters.database import Database
-from broadcast_api.adapters.schema import audiences, batches, deliveries, recipients, runs
+from broadcast_api.adapters.schema import batches, deliveries, recipients, runs
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import lock_run, recount
 
@@ -87,7 +87,7 @@ def freeze_slice(connection: Connection, run_id: int, limit: int) -> Cut:
     run = lock_run(connection, run_id)
     if run.frozen:
         return Cut(run.total, run.total - run.size, finished=True)
-    matching = and_(recipients.c.bot == run.bot, _audience(connection, run), recipients.c.id > run.frozen_up_to)
+    matching = and_(recipients.c.bot == run.bot, condition(run.audience), recipients.c.id > run.frozen_up_to)
     found, upper = _range(connection, matching, limit)
     size = total = 0
     if found:
@@ -103,11 +103,6 @@ def freeze_slice(connection: Connection, run_id: int, limit: int) -> Cut:
     )
     recount(connection, run_id)
     return Cut(run.total + total, run.total + total - run.size - size, finished)
-
-
-def _audience(connection: Connection, run: Row[Any]) -> ColumnElement[bool]:
-    query = select(audiences.c.definition).where(audiences.c.id == run.audience_id)
-    return condition(run.audience_id, connection.execute(query).scalar_one())
 
 
 def _range(connection: Connection, matching: ColumnElement[bool], limit: int) -> tuple[int, int]:
@@ -129,9 +124,10 @@ def _insert_unreachable(connection: Connection, run: Row[Any], within: ColumnEle
     """The words for their status are the words for their outcome."""
     unreachable = and_(within, recipients.c.status != "active")
     place = -(func.row_number().over(order_by=recipients.c.id) + run.total - run.size)
-    rows = select(
-        literal(run.id), place, recipients.c.id, recipients.c.chat_id, recipients.c.status, literal(KNOWN_BEFORE)
-    ).where(unreachable)
+    chat = func.coalesce(recipients.c.chat_id, 0)  # somebody invited who never came has none
+    rows = select(literal(run.id), place, recipients.c.id, chat, recipients.c.status, literal(KNOWN_BEFORE)).where(
+        unreachable
+    )
     columns = ["run_id", "position", "recipient_id", "chat_id", "outcome", "reason"]
     added = _insert(connection, columns, rows)
     if added:
