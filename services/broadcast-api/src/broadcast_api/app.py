@@ -17,6 +17,8 @@ from broadcast_api.adapters.views import Views
 from broadcast_api.application.audiences import Audiences
 from broadcast_api.application.broadcasts import Broadcasts
 from broadcast_api.application.runs import Runs
+from broadcast_api.entrypoints.console.door import add_console
+from broadcast_api.entrypoints.console.live import watched
 from broadcast_api.entrypoints.http.context import Services
 from broadcast_api.entrypoints.http.door import make_app
 from broadcast_api.entrypoints.http.feed import Feed
@@ -88,12 +90,14 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
         directory=directory,
         queries=queries,
         history=store.history,
-        feed=Feed(queries.broadcasts_by_id, settings.live_poll_seconds),
+        feed=Feed(watched(queries), settings.live_poll_seconds),
         faults=faults,
         test_wait_seconds=settings.test_wait_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
     )
-    return make_app(services, lifespan)
+    app = make_app(services, lifespan)
+    add_console(app)
+    return app
 
 
 async def _keep_catching_up(views: Views) -> None:

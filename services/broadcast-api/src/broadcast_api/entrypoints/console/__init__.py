@@ -1,0 +1,1 @@
+"""The operator console: server-rendered pages over the use cases and queries that HTTP v1 uses too."""

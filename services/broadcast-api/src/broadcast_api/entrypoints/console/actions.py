@@ -1,0 +1,120 @@
+"""The buttons of a broadcast: send, stop, resume, recall, delete, try out. A refusal is told on the page itself."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from fastapi import Response
+
+from broadcast_api.domain.call import Call
+from broadcast_api.domain.errors import NotFound, Refused
+from broadcast_api.entrypoints.console.broadcasts import broadcast_page, shown
+from broadcast_api.entrypoints.console.explain import explain
+from broadcast_api.entrypoints.console.forms import Form, Posted
+from broadcast_api.entrypoints.console.page import Page, Viewed, local_path
+from broadcast_api.entrypoints.console.route import pages, status_of
+from broadcast_api.entrypoints.http import trials
+from broadcast_api.entrypoints.http.audiences import preview_stored
+from broadcast_api.entrypoints.http.paging import SearchText
+from broadcast_contracts import Outcome
+
+USUAL_PER_SECOND = 30  # Telegram's limit for a bot that does not pay: core.telegram.org/bots/faq
+CANDIDATES = 12
+
+router = pages()
+
+
+@router.get("/broadcasts/{id}/send")
+def ask_to_send(id: UUID, page: Viewed) -> Response:
+    row = _row(page, id)
+    reach = preview_stored(row.audience_id, page.door)
+    seconds = -(-reach.reachable // USUAL_PER_SECOND)
+    return page.render("ask_send.html", it=shown(row, page), reach=reach, seconds=seconds, usual=USUAL_PER_SECOND)
+
+
+@router.get("/broadcasts/{id}/recall")
+def ask_to_recall(id: UUID, page: Viewed) -> Response:
+    return page.render("ask_recall.html", it=shown(_row(page, id), page))
+
+
+@router.get("/broadcasts/{id}/delete")
+def ask_to_delete(id: UUID, page: Viewed) -> Response:
+    return page.render("ask_delete.html", it=shown(_row(page, id), page))
+
+
+@router.get("/broadcasts/{id}/stop")
+@router.get("/broadcasts/{id}/resume")
+def look(id: UUID, page: Viewed) -> Response:
+    """Where a reload ends after a button was refused."""
+    return page.redirect(f"/broadcasts/{id}")
+
+
+@router.post("/broadcasts/{id}/send")
+def send(id: UUID, page: Viewed, form: Posted) -> Response:
+    return _press(page, id, form, "sent", lambda call: page.door.broadcasts.send(id, call, form.version))
+
+
+@router.post("/broadcasts/{id}/stop")
+def stop(id: UUID, page: Viewed, form: Posted) -> Response:
+    """Whatever changed meanwhile: a stop is always meant."""
+    return _press(page, id, form, "stopped", lambda call: page.door.broadcasts.stop(id, call))
+
+
+@router.post("/broadcasts/{id}/resume")
+def resume(id: UUID, page: Viewed, form: Posted) -> Response:
+    return _press(page, id, form, "resumed", lambda call: page.door.broadcasts.resume(id, call))
+
+
+@router.post("/broadcasts/{id}/recall")
+def recall(id: UUID, page: Viewed, form: Posted) -> Response:
+    return _press(page, id, form, "recalled", lambda call: page.door.broadcasts.recall(id, call))
+
+
+@router.post("/broadcasts/{id}/delete")
+def delete(id: UUID, page: Viewed, form: Posted) -> Response:
+    command = lambda call: page.door.broadcasts.delete(id, call, form.version)  # noqa: E731
+    return _press(page, id, form, "deleted", command, "/broadcasts")
+
+
+@router.get("/broadcasts/{id}/test")
+def ask_whom(id: UUID, page: Viewed, text: SearchText = "") -> Response:
+    row = _row(page, id)
+    people = page.door.directory.page(bot=row.bot, text=text.strip(), limit=CANDIDATES)
+    return page.render("ask_test.html", it=shown(row, page), people=people, text=text)
+
+
+@router.post("/broadcasts/{id}/test")
+async def try_out(id: UUID, page: Viewed, form: Posted) -> Response:
+    whom = form.one("recipient_id")
+    if not whom.isdecimal() or len(whom) > 18:
+        return page.redirect(f"/broadcasts/{id}/test")
+    try:
+        trial = await trials.try_out(
+            id, trials.NewTrial(recipient_id=int(whom)), page.door, page.call(form), Response()
+        )
+    except Refused as error:
+        return _refused(page, id, error)
+    flash = {None: "test_waiting", Outcome.DELIVERED: "test_delivered"}.get(trial.outcome, "test_failed")
+    return page.redirect(f"/broadcasts/{id}", flash)
+
+
+def _press(page: Page, id: UUID, form: Form, done: str, command: Callable[[Call], object], then: str = "") -> Response:
+    try:
+        command(page.call(form))
+    except Refused as error:
+        return _refused(page, id, error)
+    return page.redirect(local_path(form.one("next"), then or f"/broadcasts/{id}"), done)
+
+
+def _refused(page: Page, id: UUID, error: Refused) -> Response:
+    """What it is now, and why the button did not fit."""
+    if isinstance(error, NotFound):
+        raise error
+    return broadcast_page(page, id, status_of(error), explain(error, page.words))
+
+
+def _row(page: Page, id: UUID) -> Any:
+    row = page.door.queries.broadcast(id)
+    if row is None:
+        raise NotFound("broadcast", id)
+    return row

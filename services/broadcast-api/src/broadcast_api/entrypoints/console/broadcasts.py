@@ -1,0 +1,145 @@
+"""Broadcasts: the list, and the page of one broadcast."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from fastapi import Response
+from markupsafe import Markup
+
+from broadcast_api.domain.broadcast import Status
+from broadcast_api.domain.errors import NotFound
+from broadcast_api.entrypoints.console.bubble import bubble
+from broadcast_api.entrypoints.console.explain import Explanation
+from broadcast_api.entrypoints.console.page import Page, Viewed
+from broadcast_api.entrypoints.console.route import pages
+from broadcast_api.entrypoints.http import deliveries as http_deliveries
+from broadcast_api.entrypoints.http.deliveries import Wanted
+from broadcast_api.entrypoints.http.history import HistoryEntry, history
+from broadcast_api.entrypoints.http.models import BroadcastOut, broadcast_out
+from broadcast_api.entrypoints.http.paging import Cursor, SearchText, place_of, time_and_id
+from broadcast_api.entrypoints.http.paging import page as paged
+from broadcast_telegram.formatting import FormattingError, parse
+
+ROWS = 25
+RECIPIENTS = 25
+RECALLABLE = timedelta(hours=48)  # Telegram deletes a bot's message only within 48 hours of sending
+
+router = pages()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A broadcast and what a page says about it beyond HTTP v1."""
+
+    b: BroadcastOut
+    state: str
+    done: int
+    of: int
+    recallable_for: timedelta | None
+
+    @property
+    def shares(self) -> list[tuple[str, int]]:
+        """The parts of a bar, left to right; their sum is the total of the run."""
+        counts = self.b.counts
+        gone = min(counts.recalled, counts.delivered)
+        kept = counts.delivered - gone
+        parts = {"delivered": kept, "recalled": gone, "failed": counts.failed, "unconfirmed": counts.unconfirmed}
+        return [(name, n) for name, n in {**parts, "skipped": counts.skipped, "pending": counts.pending}.items() if n]
+
+
+def shown(row: Any, page: Page) -> Shown:
+    """From a row of the queries."""
+    b = broadcast_out(row, page.words.language)
+    counts = b.counts
+    recalling = b.status is Status.RECALLING
+    left = None
+    if b.sent_at and b.status in (Status.STOPPED, Status.SENT) and counts.delivered:
+        left = max(timedelta(0), b.sent_at + RECALLABLE - datetime.now(UTC))
+    return Shown(
+        b=b,
+        state="stopping" if b.stopping else b.status.value,
+        done=counts.recalled + counts.unrecalled if recalling else counts.delivered,
+        of=counts.delivered if recalling else counts.total,
+        recallable_for=left,
+    )
+
+
+@router.get("/broadcasts")
+def list_broadcasts(page: Viewed, status: str = "", text: SearchText = "", cursor: Cursor = None) -> Response:
+    wanted = Status(status) if status in set(Status) else None
+    rows = page.door.queries.broadcasts(status=wanted, text=text, after=time_and_id(cursor), limit=ROWS + 1)
+    found = paged(rows, ROWS, lambda row: broadcast_out(row, page.words.language), place_of)
+    return page.render(
+        "broadcasts.html",
+        rows=[shown(row, page) for row in rows[:ROWS]],
+        next=found.next,
+        wanted=wanted,
+        text=text,
+        first=cursor is None,
+        statuses=list(Status),
+    )
+
+
+@router.get("/broadcasts/{id}")
+def read(id: UUID, page: Viewed, outcome: Wanted = None, cursor: Cursor = None) -> Response:
+    return broadcast_page(page, id, outcome=outcome, cursor=cursor)
+
+
+def broadcast_page(
+    page: Page,
+    id: UUID,
+    status: int = 200,
+    alert: Explanation | None = None,
+    outcome: Any = None,
+    cursor: str | None = None,
+) -> Response:
+    """Everything about one broadcast; `alert` is a refusal that the reader is told above it."""
+    row = page.door.queries.broadcast(id)
+    if row is None:
+        raise NotFound("broadcast", id)
+    run_id = page.door.queries.run_id(id, row.run) if row.run else None
+    people: Any = None
+    if run_id is not None:
+        people = http_deliveries.deliveries(
+            id, page.door, outcome=outcome, cursor=cursor, limit=RECIPIENTS, accept="application/json"
+        )
+    return page.render(
+        "broadcast.html",
+        status,
+        it=shown(row, page),
+        pace=None,
+        message=message_of(row.text, row.parse_mode),
+        reasons=page.door.queries.reasons(run_id) if run_id else [],
+        kept=page.door.queries.recall_reasons(run_id) if run_id and row.unrecalled else [],
+        people=people,
+        outcome=outcome,
+        outcomes=_FILTERS,
+        cursor=cursor,
+        history=_history(page, id),
+        alert=alert,
+    )
+
+
+_FILTERS = ["pending", "delivered", "blocked", "deactivated", "not_started", "refused", "unconfirmed", "skipped"]
+
+
+def _history(page: Page, id: UUID) -> list[HistoryEntry]:
+    return list(reversed(history(id, page.door).items))
+
+
+def message_of(text: str, parse_mode: str) -> Markup:
+    """What the chat will show; the bare source where Telegram would refuse it."""
+    try:
+        return bubble(parse(text, parse_mode))
+    except FormattingError:
+        return Markup("{}").format(text)
+
+
+@router.get("/broadcasts/{id}/recipients.csv")
+def export(id: UUID, page: Viewed, outcome: Wanted = None) -> Response:
+    """The same CSV as HTTP v1, for a link: a link cannot say Accept."""
+    answer = http_deliveries.deliveries(id, page.door, outcome=outcome, accept=http_deliveries.CSV)
+    assert isinstance(answer, Response)
+    return answer

@@ -1,0 +1,25 @@
+"""All pages of the console, for the application that serves HTTP v1 too."""
+
+from fastapi import FastAPI
+
+from broadcast_api.entrypoints.console import (
+    actions,
+    assets,
+    audiences,
+    broadcasts,
+    compose,
+    live,
+    people,
+    preferences,
+    route,
+)
+
+MODULES = (preferences, live, compose, broadcasts, actions, audiences, people, assets)
+"""In this order: `/broadcasts/new` and `/broadcasts/live` come before `/broadcasts/{id}`."""
+
+
+def add_console(app: FastAPI) -> None:
+    """After the error handlers of HTTP v1 were installed."""
+    for module in MODULES:
+        app.include_router(module.router)
+    route.install(app)

@@ -1,0 +1,51 @@
+"""A refusal in plain words."""
+
+from dataclasses import dataclass
+
+from broadcast_api.domain.errors import Refused
+from broadcast_api.entrypoints.console.wording import N_
+from broadcast_api.entrypoints.console.words import Words
+from broadcast_api.entrypoints.http.catalogue import STATUS_LABELS, TEXTS
+
+_OWN = {
+    "not_found": (N_("Not found"), N_("It may have been deleted, or the address is wrong.")),
+    "key_reused": (
+        N_("Already submitted"),
+        N_("This form was submitted before. Open it again to submit another."),
+    ),
+    "bad_definition": (N_("Nobody is chosen"), N_("Choose at least one value or one person.")),
+}
+
+_TEXT_FAULTS = {
+    "message text is empty": N_("The text is empty."),
+    "message is too long": N_("The text is too long: Telegram takes 4,096 characters."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the reader is told."""
+
+    title: str
+    detail: str
+
+
+def explain(error: Refused, words: Words) -> Explanation:
+    """In the words of HTTP v1, except where those speak of headers and fields."""
+    if error.code in _OWN:
+        title, detail = _OWN[error.code]
+        return Explanation(words.gettext(title), words.gettext(detail))
+    title, template = TEXTS[error.code][words.language]
+    if error.code == "bad_text":
+        return Explanation(title, text_fault(str(error.facts["reason"]), words))
+    status = STATUS_LABELS[words.language].get(str(error.facts.get("status_now")), "")
+    return Explanation(title, template.format(**{**error.facts, "status": status}))
+
+
+def text_fault(reason: str, words: Words) -> str:
+    """Why Telegram would not take a text: in our words where it says little, else in its own."""
+    if reason in _TEXT_FAULTS:
+        return words.gettext(_TEXT_FAULTS[reason])
+    return words.gettext("Telegram cannot read the formatting: %(reason)s.") % {
+        "reason": reason.removeprefix("can't parse entities: ")
+    }

@@ -1,0 +1,123 @@
+"""Pages that move: parts of them over Server-Sent Events, rendered as the page itself renders them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+
+from broadcast_api.adapters.queries import Queries
+from broadcast_api.domain.broadcast import Status
+from broadcast_api.domain.errors import NotFound
+from broadcast_api.entrypoints.console.broadcasts import ROWS, shown
+from broadcast_api.entrypoints.console.pace import Pace
+from broadcast_api.entrypoints.console.page import Page, Viewed
+from broadcast_api.entrypoints.console.route import pages
+from broadcast_api.entrypoints.http.feed import Change
+
+BEAT_SECONDS = 3.0
+"""A browser that hears nothing for a few beats connects again: a laptop that slept does not notice by itself."""
+
+RETRY_MILLISECONDS = 2_000
+NEWEST = UUID(int=0)
+"""Watched like a broadcast: which one is the newest."""
+
+router = pages()
+
+
+def watched(queries: Queries) -> Callable[[Collection[UUID]], Mapping[UUID, Any]]:
+    """What the feed reads: broadcasts by id, and which is the newest."""
+
+    def read(ids: Collection[UUID]) -> Mapping[UUID, Any]:
+        rows: dict[UUID, Any] = dict(queries.broadcasts_by_id(ids))
+        return {**rows, NEWEST: newest(queries)} if NEWEST in ids else rows
+
+    return read
+
+
+def newest(queries: Queries) -> tuple[UUID, ...]:
+    """The id of the newest broadcast, if there is any."""
+    return tuple(row.id for row in queries.broadcasts(status=None, text="", after=None, limit=1))
+
+
+@router.get("/broadcasts/live")
+async def live_list(page: Viewed, id: Annotated[list[UUID], Query(max_length=ROWS)] = []) -> StreamingResponse:  # noqa: B006
+    """Event `patch` with the rows that changed, `stale` when the list itself did."""
+    rows = await asyncio.to_thread(page.door.queries.broadcasts_by_id, id)
+    first = await asyncio.to_thread(newest, page.door.queries)
+    return _stream(_list(page, [rows[one] for one in id if one in rows], first))
+
+
+async def _list(page: Page, rows: Sequence[Any], first: tuple[UUID, ...]) -> AsyncIterator[bytes]:
+    yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
+    sources = [(row.id, page.door.feed.watch(row.id, row, BEAT_SECONDS)) for row in rows]
+    begun = False
+    async for id, change in merged([(NEWEST, page.door.feed.watch(NEWEST, first, BEAT_SECONDS)), *sources]):
+        if id == NEWEST and change is None:
+            yield format_sse_event(event="beat", data_str=".")
+        elif id == NEWEST:
+            if begun:
+                yield format_sse_event(event="stale", data_str=".")
+            begun = True
+        elif change is not None and change.row is None:
+            yield format_sse_event(event="stale", data_str=".")
+        elif change is not None:
+            html = page.text("part_row.html", it=shown(change.row, page))
+            yield format_sse_event(event="patch", data_str=f"<table><tbody>{html}</tbody></table>")
+
+
+async def merged(
+    sources: Sequence[tuple[UUID, AsyncIterator[Change | None]]],
+) -> AsyncIterator[tuple[UUID, Change | None]]:
+    """What any of them says, until the first of them ends."""
+    queue: asyncio.Queue[tuple[UUID, Change | None] | None] = asyncio.Queue()
+
+    async def pump(id: UUID, source: AsyncIterator[Change | None]) -> None:
+        async for change in source:
+            queue.put_nowait((id, change))
+        if id == NEWEST:
+            queue.put_nowait(None)
+
+    tasks = [asyncio.create_task(pump(*source)) for source in sources]
+    try:
+        while (item := await queue.get()) is not None:
+            yield item
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@router.get("/broadcasts/{id}/live")
+async def live_one(id: UUID, page: Viewed) -> StreamingResponse:
+    """Event `patch` with the state, the counts and how fast they grow; `stale` after a deletion."""
+    row = await asyncio.to_thread(page.door.queries.broadcast, id)
+    if row is None:
+        raise NotFound("broadcast", id)
+    return _stream(_one(page, id, row))
+
+
+async def _one(page: Page, id: UUID, row: Any) -> AsyncIterator[bytes]:
+    yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
+    pace = Pace()
+    async for change in page.door.feed.watch(id, row, BEAT_SECONDS):
+        if change is not None and change.row is None:
+            yield format_sse_event(event="stale", data_str=".")
+            return
+        row = row if change is None else change.row
+        if change is None and row.status not in (Status.SENDING, Status.RECALLING):
+            yield format_sse_event(event="beat", data_str=".")
+            continue
+        it = shown(row, page)
+        counts = it.b.counts
+        pace.add(time.monotonic(), it.done if it.state == "recalling" else counts.total - counts.pending)
+        yield format_sse_event(event="patch", data_str=page.text("part_live.html", it=it, pace=pace))
+
+
+def _stream(events: AsyncIterator[bytes]) -> StreamingResponse:
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)

@@ -1,0 +1,100 @@
+"""Around every page: security headers, and an answer in HTML to whatever goes wrong."""
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from eventsourcing.persistence import PersistenceError
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from broadcast_api.domain.errors import NotFound, Refused
+from broadcast_api.entrypoints.console.explain import Explanation, explain
+from broadcast_api.entrypoints.console.forms import Forged
+from broadcast_api.entrypoints.console.page import Page, make_page
+from broadcast_api.entrypoints.http.problems import STATUSES
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+
+
+class PageRoute(APIRoute):
+    """A route of the console."""
+
+    def get_route_handler(self) -> Handler:
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                response = await handler(request)
+            except Exception as error:
+                response = failure(make_page(request), error)
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
+            response.headers.setdefault("Cache-Control", "no-store")
+            return response
+
+        return handle
+
+
+def pages() -> APIRouter:
+    """A router for pages."""
+    return APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+def status_of(error: Refused) -> int:
+    """As HTTP v1 would answer."""
+    return next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+
+
+def failure(page: Page, error: Exception) -> Response:
+    """A page that says what went wrong."""
+    say = page.words.gettext
+    match error:
+        case Refused():
+            status, told = status_of(error), explain(error, page.words)
+        case Forged():
+            why = say("The form has expired or came from another site. Nothing was done. Open the page again.")
+            status, told = 403, Explanation(say("Please try again"), why)
+        case RequestValidationError():
+            status, told = 404, explain(NotFound("page", page.request.url.path), page.words)
+        case HTTPException():
+            status, told = error.status_code, explain(NotFound("page", page.request.url.path), page.words)
+        case OperationalError() | InterfaceError() | PoolTimeout() | PersistenceError():
+            log.warning("database_unavailable", extra={"error": str(error)})
+            status, told = 503, Explanation(say("Unavailable"), say("The database does not answer. Try again shortly."))
+        case _:
+            log.error("request_failed", extra={"path": page.request.url.path}, exc_info=error)
+            why = say("Something went wrong on our side. It was logged under the number %(number)s.")
+            number = page.request.scope["state"]["request_id"]
+            status, told = 500, Explanation(say("Our fault"), why % {"number": number})
+    return page.render("error.html", status, told=told)
+
+
+def install(app: FastAPI) -> None:
+    """A browser that asks for what is not there gets a page; everybody else what they got before."""
+    otherwise = app.exception_handlers[HTTPException]
+
+    async def not_found(request: Request, error: Exception) -> Response:
+        wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+        if not wants_page or type(error) is not HTTPException:
+            return otherwise(request, error)  # type: ignore[return-value]
+        return failure(make_page(request), error)
+
+    app.add_exception_handler(404, not_found)

@@ -1,0 +1,37 @@
+// The console without scripts is complete; these make it quicker. One module for each thing, found by its mark in the page.
+
+import { audience } from "./audience.js";
+import { compose, forget } from "./compose.js";
+import { dialogs } from "./dialogs.js";
+import { filters } from "./filters.js";
+import { load, region } from "./parts.js";
+import { stream } from "./stream.js";
+import { localTimes } from "./times.js";
+
+document.documentElement.classList.add("script");
+localTimes(document);
+dialogs();
+filters(document);
+compose(document.querySelector("#compose"));
+audience(document.querySelector("[data-audience]"));
+if (document.querySelector("[data-stream]")) stream();
+
+const { flash } = document.body.dataset;
+if (flash === "created") forget("new");
+if (flash === "edited") forget(location.pathname.split("/").pop());
+
+const answered = document.querySelector("[data-canonical]");
+if (answered) history.replaceState(null, "", answered.dataset.canonical);
+document.querySelector(".alert")?.focus();
+
+// Long counts come after the page, one at a time.
+for (const cell of document.querySelectorAll("[data-load]")) await region(cell, load(cell.dataset.load));
+
+// A second click on a button that was pressed does nothing.
+addEventListener("submit", (event) => {
+  if (event.defaultPrevented || event.target.method !== "post") return;
+  setTimeout(() => event.target.querySelectorAll("button").forEach((button) => (button.disabled = true)));
+});
+addEventListener("pageshow", (event) => {
+  if (event.persisted) document.querySelectorAll("form[method=post] button:disabled").forEach((button) => (button.disabled = false));
+});

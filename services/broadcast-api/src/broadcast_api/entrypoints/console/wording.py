@@ -1,0 +1,85 @@
+"""The words for states, outcomes, decisions and attributes; `N_` marks them for the catalogue."""
+
+
+def N_(message: str) -> str:  # noqa: N802 the name that extraction of messages knows
+    """Translated where it is shown."""
+    return message
+
+
+STATUSES = {
+    "created": N_("Created"),
+    "sending": N_("Sending"),
+    "stopping": N_("Stopping"),
+    "stopped": N_("Stopped"),
+    "recalling": N_("Recalling messages"),
+    "sent": N_("Sent"),
+}
+
+OUTCOMES = {
+    "pending": N_("Waiting"),
+    "delivered": N_("Delivered"),
+    "failed": N_("Not delivered"),
+    "blocked": N_("Blocked the bot"),
+    "deactivated": N_("Account deleted"),
+    "not_started": N_("Never started the bot"),
+    "refused": N_("Refused by Telegram"),
+    "unconfirmed": N_("Unconfirmed"),
+    "skipped": N_("Skipped"),
+    "recalled": N_("Recalled"),
+    "already_gone": N_("Already gone"),
+    "too_late": N_("Older than 48 hours"),
+    "recall_refused": N_("Telegram would not delete it"),
+    "active": N_("Reachable"),
+}
+
+WHAT_HAPPENED = {
+    "created": N_("Created"),
+    "edited": N_("Edited"),
+    "test_requested": N_("Test message sent"),
+    "sending_started": N_("Sending started"),
+    "audience_frozen": N_("Recipients written down"),
+    "stop_requested": N_("Stop requested"),
+    "stopped": N_("Stopped"),
+    "resumed": N_("Sending resumed"),
+    "sent": N_("Sending completed"),
+    "recall_requested": N_("Recall started"),
+    "recalled": N_("Messages recalled"),
+    "deleted": N_("Deleted"),
+}
+
+CAUSES = {
+    "content_refused": N_("Telegram refuses the text, so sending was stopped before more people were tried."),
+    "bot_unauthorized": N_(
+        "Telegram refuses the bot's token, so sending was stopped. An administrator has to act."
+    ),
+}
+
+ATTRIBUTES = {
+    "kind": N_("Kind"),
+    "department": N_("Department"),
+    "position": N_("Position"),
+    "language": N_("Language"),
+}
+
+VALUES = {
+    "employee": N_("Employees"),
+    "contractor": N_("Contractors"),
+    "ru": N_("Russian"),
+    "en": N_("English"),
+}
+
+FLASHES = {
+    "created": N_("The broadcast has been created."),
+    "edited": N_("Changes saved."),
+    "deleted": N_("The broadcast has been deleted."),
+    "sent": N_("Sending has started."),
+    "stopped": N_("Stopping: messages under way are being settled."),
+    "resumed": N_("Sending goes on with those who have not had it yet."),
+    "recalled": N_("The recall has started."),
+    "test_delivered": N_("The test message has been delivered."),
+    "test_failed": N_("The test message was not delivered."),
+    "test_waiting": N_("The test message is on its way."),
+    "audience_created": N_("The audience has been created."),
+    "audience_edited": N_("The audience has been changed."),
+    "audience_archived": N_("The audience has been archived."),
+}
