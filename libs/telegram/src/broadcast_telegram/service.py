@@ -64,7 +64,8 @@ class Service(Generic[J]):
         self._craft, self._settings = craft, settings
         self._bots = tuple(settings.accounts)
         self._draining = False
-        self._busy = 0
+        self._busy, self._idle = 0, asyncio.Event()
+        self._idle.set()
         self._tasks: list[asyncio.Task[Any]] = []
         self.broker = NatsBroker(
             settings.nats_url,
@@ -168,8 +169,7 @@ class Service(Generic[J]):
             async with asyncio.timeout(self._settings.shutdown_seconds):
                 await self._stop_listening()
                 await asyncio.sleep(SETTLE_SECONDS)
-                while self._busy:
-                    await asyncio.sleep(SETTLE_SECONDS / 10)
+                await self._idle.wait()
 
     async def _stop_listening(self) -> None:
         client = await self.broker.connect()
@@ -203,10 +203,13 @@ class Service(Generic[J]):
     def _handler(self, bot: str) -> Callable[[NatsMessage], Awaitable[None]]:
         async def on_job(message: NatsMessage) -> None:
             self._busy += 1
+            self._idle.clear()
             try:
                 await self._handle(message, bot)
             finally:
                 self._busy -= 1
+                if not self._busy:
+                    self._idle.set()
 
         return on_job
 
