@@ -24,7 +24,7 @@ PEOPLE = 600
 DISPATCHERS = ("dispatcher-0", "dispatcher-1")
 REVOKERS = ("revoker-0", "revoker-1")
 LEASE_SECONDS, GRACE_SECONDS = 4, 1
-WINDOW, WINDOW_BATCHES, BATCH_SIZE = 10, 4, 50
+WINDOW, WINDOW_BATCHES, BATCH_SIZE = 20, 4, 50
 
 OPEN_ATTEMPTS = WINDOW * WINDOW_BATCHES
 """What one killed dispatcher can leave unconfirmed: the windows of all the batches that a run has out."""
@@ -73,7 +73,8 @@ class Stage:
     async def sending(self, people: int = PEOPLE, at: tuple[float, float] = (0.1, 0.8)) -> Run:
         """A run at a random instant in its middle, `at` saying from which part to which."""
         run = await self.run(people)
-        assert (await run.press("send")).status_code == 202
+        answer = await run.press("send")
+        assert answer.status_code == 202, answer.text
         await run.until_arrived(round(people * self.luck.uniform(*at)))
         await asyncio.sleep(self.luck.uniform(0, 0.05))
         return run
@@ -84,6 +85,10 @@ class Stage:
         print(f"{self.scenario}: {result}")
         self.report.add(self.scenario, result)
         return result
+
+    def through(self, api_url: str) -> System:
+        """The system as seen through another replica of the api."""
+        return System(self.stack, self.system.http, api_url)
 
     # -- hands
 
