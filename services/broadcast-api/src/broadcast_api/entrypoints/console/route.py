@@ -65,25 +65,25 @@ def status_of(error: Refused) -> int:
 
 def failure(page: Page, error: Exception) -> Response:
     """A page that says what went wrong."""
-    say = page.words.gettext
+    words = page.words
     match error:
         case Refused():
-            status, told = status_of(error), explain(error, page.words)
+            status, told = status_of(error), explain(error, words)
         case Forged():
-            why = say("The form has expired or came from another site. Nothing was done. Open the page again.")
-            status, told = 403, Explanation(say("Please try again"), why)
+            why = words.gettext("The form has expired or came from another site. Nothing was done. Open the page again.")
+            status, told = 403, Explanation(words.gettext("Please try again"), why)
         case RequestValidationError():
-            status, told = 404, explain(NotFound("page", page.request.url.path), page.words)
+            status, told = 404, explain(NotFound("page", page.request.url.path), words)
         case HTTPException():
-            status, told = error.status_code, explain(NotFound("page", page.request.url.path), page.words)
+            status, told = error.status_code, explain(NotFound("page", page.request.url.path), words)
         case OperationalError() | InterfaceError() | PoolTimeout() | PersistenceError():
             log.warning("database_unavailable", extra={"error": str(error)})
-            status, told = 503, Explanation(say("Unavailable"), say("The database does not answer. Try again shortly."))
+            status, told = 503, Explanation(words.gettext("Unavailable"), words.gettext("The database does not answer. Try again shortly."))
         case _:
             log.error("request_failed", extra={"path": page.request.url.path}, exc_info=error)
-            why = say("Something went wrong on our side. It was logged under the number %(number)s.")
+            why = words.gettext("Something went wrong on our side. It was logged under the number %(number)s.")
             number = page.request.scope["state"]["request_id"]
-            status, told = 500, Explanation(say("Our fault"), why % {"number": number})
+            status, told = 500, Explanation(words.gettext("Our fault"), why % {"number": number})
     return page.render("error.html", status, told=told)
 
 

@@ -68,12 +68,10 @@ class Words:
         """The same of a number of seconds."""
         seconds = max(1, seconds)
         if seconds < 90:
-            return self._counted("%(n)s second", "%(n)s seconds", seconds)
-        if seconds < 90 * 60:
-            return self._counted("%(n)s minute", "%(n)s minutes", round(seconds / 60))
-        if seconds < 72 * 3600:
-            return self._counted("%(n)s hour", "%(n)s hours", round(seconds / 3600))
-        return self._counted("%(n)s day", "%(n)s days", round(seconds / 86_400))
-
-    def _counted(self, one: str, many: str, n: int) -> str:
-        return self.ngettext(one, many, n) % {"n": self.number(n)}
+            return self.ngettext("%(n)s second", "%(n)s seconds", seconds) % {"n": seconds}
+        if (minutes := round(seconds / 60)) < 90:
+            return self.ngettext("%(n)s minute", "%(n)s minutes", minutes) % {"n": minutes}
+        if (hours := round(seconds / 3600)) < 72:
+            return self.ngettext("%(n)s hour", "%(n)s hours", hours) % {"n": hours}
+        days = round(seconds / 86_400)
+        return self.ngettext("%(n)s day", "%(n)s days", days) % {"n": self.number(days)}
