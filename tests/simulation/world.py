@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import delete
 
 from broadcast_api.adapters.database import Database
-from broadcast_api.adapters.directory import Directory, Person
+from broadcast_api.adapters.directory import Directory
+from broadcast_api.adapters.entering import Person
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.schema import metadata
 from broadcast_api.adapters.views import Views

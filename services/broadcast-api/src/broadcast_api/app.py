@@ -12,6 +12,7 @@ from sqlalchemy import text
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.directory import Directory
 from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.adapters.imports import Imports
 from broadcast_api.adapters.queries import Queries
 from broadcast_api.adapters.views import Views
 from broadcast_api.application.audiences import Audiences
@@ -55,7 +56,7 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
     store = EventStore(settings.event_store)
     views = Views(database, store, settings.batch_size)
     background = duties and duties(settings, database, store, Runs(store, views))
-    directory, queries = Directory(database), Queries(database)
+    directory, queries, imports = Directory(database), Queries(database), Imports(database)
 
     def faults() -> dict[str, str]:
         found = background.faults() if background else {}
@@ -80,6 +81,7 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.to_thread(imports.close)
             store.close()
             database.close()
 
@@ -88,12 +90,14 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
         broadcasts=Broadcasts(store, views, directory, settings.bots, background.wake if background else _nobody),
         audiences=Audiences(store, views, directory, settings.bots),
         directory=directory,
+        imports=imports,
         queries=queries,
         history=store.history,
         feed=Feed(watched(queries), settings.live_poll_seconds),
         faults=faults,
         test_wait_seconds=settings.test_wait_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
+        groups=settings.groups,
     )
     app = make_app(services, lifespan)
     add_console(app)

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     test_wait_seconds: PositiveFloat = Field(15, description="how long a test message is waited for")
     live_poll_seconds: PositiveFloat = 0.5
     heartbeat_seconds: PositiveFloat = 15
+    groups: bool = Field(False, description="groups and channels may be recipients, too")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
     @field_validator("bots", mode="before")

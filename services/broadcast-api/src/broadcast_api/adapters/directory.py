@@ -1,37 +1,27 @@
 """The directory of the people connected to each bot."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, func, select
+from sqlalchemy import Connection, Row, Select, delete, exists, func, select, text, update
 
-from broadcast_api.adapters.audience_sql import condition
+from broadcast_api.adapters.audience_sql import condition, resolve
 from broadcast_api.adapters.database import Database
-from broadcast_api.adapters.schema import audience_members, recipients
+from broadcast_api.adapters.entering import ALL, SEARCHED, Entered, Person, enter, search_words, set_tags
+from broadcast_api.adapters.erasure import erase
+from broadcast_api.adapters.schema import audience_members, audiences, recipient_tags, recipients
 from broadcast_api.adapters.search import contains
+from broadcast_api.domain import rules
 from broadcast_api.domain.audience import Definition
+from broadcast_api.domain.errors import BadDefinition
 
+EXPORT_PAGE = 2_000
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who is to be entered or changed. `status` None keeps what is known: an import does not unblock anybody."""
-
-    chat_id: int
-    status: str | None = None
-    username: str | None = None
-    first_name: str = ""
-    last_name: str = ""
-    language: str | None = None
-    kind: str = "employee"
-    department: str | None = None
-    position: str | None = None
-    external_id: str | None = None
-
-
-FIELDS = tuple(field.name for field in fields(Person))
+COUNTING_MEMORY = "64MB"
+"""For counting an audience in PostgreSQL: the tags of a million people are looked up in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +38,42 @@ class Directory:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def upsert(self, bot: str, people: Iterable[Person]) -> int:
-        """Enter or change everybody at once, by chat id; of two for one chat id the last one counts."""
-        by_chat = {person.chat_id: person for person in people}
-        in_order = [by_chat[chat_id] for chat_id in sorted(by_chat)]  # one order for all: no deadlocks
+    def upsert(self, bot: str, people: Iterable[Person], columns: Collection[str] = ALL) -> Entered:
+        """Enter or change everybody at once; of two for one chat id the last one counts."""
         with self._database.write() as connection:
-            for known in (False, True):
-                rows = [_row(bot, person) for person in in_order if (person.status is not None) is known]
-                if rows:
-                    connection.execute(self._upsert(with_status=known), rows)
-        return len(in_order)
+            return enter(connection, self._database, bot, people, columns)
 
-    def _upsert(self, *, with_status: bool) -> Any:
-        names = [name for name in FIELDS if name != "chat_id" and (name != "status" or with_status)]
-        insert = self._database.upsert(recipients)
-        changes = {name: insert.excluded[name] for name in (*names, "search", "updated_at")}
-        return insert.on_conflict_do_update(index_elements=["bot", "chat_id"], set_=changes)
+    def change(self, id: int, changes: dict[str, Any]) -> Row[Any] | None:
+        """Change some of what is known of one person: fields of `Person`, but the chat id. None where nobody is."""
+        values = {name: value for name, value in changes.items() if name != "tags"}
+        now = datetime.now(UTC)
+        with self._database.write() as connection:
+            of_id = recipients.c.id == id
+            if connection.execute(select(recipients.c.id).where(of_id).with_for_update()).one_or_none() is None:
+                return None
+            if "status" in values:
+                values["status_at"] = int(now.timestamp())
+            connection.execute(update(recipients).where(of_id).values({**values, "updated_at": now}))
+            if "tags" in changes:
+                set_tags(connection, {id: changes["tags"]})
+            row = connection.execute(select(recipients).where(of_id)).one()
+            if values.keys() & set(SEARCHED):
+                connection.execute(update(recipients).where(of_id).values(search=search_words(row)))
+            return row
 
     def get(self, id: int) -> Row[Any] | None:
         """One person by directory id."""
         with self._database.read() as connection:
             return connection.execute(select(recipients).where(recipients.c.id == id)).one_or_none()
+
+    def tags(self, ids: Collection[int]) -> dict[int, list[str]]:
+        """The tags of these people; who has none is left out."""
+        found: dict[int, list[str]] = {}
+        query = select(recipient_tags).where(recipient_tags.c.recipient_id.in_(ids)).order_by(recipient_tags.c.tag)
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                found.setdefault(row.recipient_id, []).append(row.tag)
+        return found
 
     def delete(self, id: int) -> bool:
         """Take somebody out, of every list too; answers whether there was anybody. Past deliveries keep the chat id."""
@@ -76,32 +81,58 @@ class Directory:
             connection.execute(delete(audience_members).where(audience_members.c.recipient_id == id))
             return connection.execute(delete(recipients).where(recipients.c.id == id)).rowcount > 0
 
+    def erase(self, id: int) -> bool:
+        """Take somebody out and out of every past delivery; answers whether there was anything to forget."""
+        return erase(self._database, id)
+
     def page(
         self,
         *,
         bot: str | None = None,
         status: str | None = None,
         chat_id: int | None = None,
+        external_id: str | None = None,
+        department: str | None = None,
+        tag: str | None = None,
         text: str = "",
         after: int = 0,
         limit: int = 50,
     ) -> Sequence[Row[Any]]:
         """By directory id, ascending."""
         query = select(recipients).where(recipients.c.id > after).order_by(recipients.c.id).limit(limit)
-        for column, value in ((recipients.c.bot, bot), (recipients.c.status, status), (recipients.c.chat_id, chat_id)):
+        wanted = {
+            "bot": bot, "status": status, "chat_id": chat_id, "external_id": external_id, "department": department
+        }  # fmt: skip
+        for name, value in wanted.items():
             if value is not None:
-                query = query.where(column == value)
+                query = query.where(recipients.c[name] == value)
+        if tag is not None:
+            tagged = select(recipient_tags.c.recipient_id).where(recipient_tags.c.tag == tag.lower())
+            query = query.where(recipients.c.id.in_(tagged))
         if text:
             query = query.where(contains(recipients.c.search, text))
         with self._database.read() as connection:
             return connection.execute(query).all()
 
+    def export(self, **filters: Any) -> Iterator[tuple[Row[Any], list[str]]]:
+        """Everybody with their tags, a page at a time: memory stays flat."""
+        after = 0
+        while page := self.page(**filters, after=after, limit=EXPORT_PAGE):
+            tags = self.tags([row.id for row in page])
+            yield from ((row, tags.get(row.id, [])) for row in page)
+            after = page[-1].id
+
     def values(self, bot: str, attribute: str, limit: int) -> Sequence[str]:
-        """What an attribute (kind, department, position or language) is for anybody, most frequent first."""
-        column = recipients.c[attribute]
-        query = select(column).where(recipients.c.bot == bot, column.is_not(None), column != "").group_by(column)
+        """What an attribute (kind, department, position, language or tags) is for anybody, most frequent first."""
+        query: Select[str]
+        if attribute == "tags":
+            column = recipient_tags.c.tag
+            query = select(column).join_from(recipient_tags, recipients).where(recipients.c.bot == bot)
+        else:
+            column = recipients.c[attribute]
+            query = select(column).where(recipients.c.bot == bot, column.is_not(None), column != "")
         with self._database.read() as connection:
-            return connection.scalars(query.order_by(func.count().desc(), column).limit(limit)).all()
+            return connection.scalars(query.group_by(column).order_by(func.count().desc(), column).limit(limit)).all()
 
     def unknown(self, bot: str, ids: Sequence[int]) -> list[int]:
         """Those of the ids that are nobody connected to the bot."""
@@ -110,29 +141,36 @@ class Directory:
             known = set(connection.scalars(query))
         return [id for id in ids if id not in known]
 
-    def anybody(self, bot: str, audience_id: UUID, definition: Definition) -> bool:
-        """Whether the audience holds anybody at all, reachable or not."""
-        somebody = exists().where(recipients.c.bot == bot, condition(audience_id, definition))
+    def check(self, bot: str, audience_id: UUID, definition: Definition) -> None:
+        """Raises `BadDefinition` where the definition names an audience that is not there, is archived, or holds it."""
         with self._database.read() as connection:
+            resolve(connection, bot, audience_id, definition, [])
+            for id, path in rules.references(definition.get("rule", {})):
+                if connection.scalar(select(audiences.c.archived).where(audiences.c.id == id)):
+                    raise BadDefinition(reason=f"the audience {id} is archived", path=path)
+
+    def anybody(self, bot: str, audience_id: UUID, definition: Definition) -> bool:
+        """Whether the audience holds anybody at all, reachable or not; raises `BadDefinition`."""
+        with self._database.read() as connection:
+            rule = resolve(connection, bot, audience_id, definition)
+            somebody = exists().where(recipients.c.bot == bot, condition(rule))
             return bool(connection.scalar(select(somebody)))
 
     def reach(
         self, bot: str, audience_id: UUID, definition: Definition, members: Sequence[int] | None, sample: int
     ) -> Reach:
-        """Whom a definition reaches. `members` stands for the stored list of an audience not stored yet."""
-        inside = condition(audience_id, definition) if members is None else recipients.c.id.in_(members)
-        of_bot = (recipients.c.bot == bot) & inside
-        counts = select(recipients.c.status, func.count()).where(of_bot).group_by(recipients.c.status)
-        first = select(recipients).where(of_bot).order_by(recipients.c.id).limit(sample)
+        """Whom a definition reaches. `members` stands for the list of an audience not stored yet.
+
+        Raises `BadDefinition`.
+        """
         with self._database.read() as connection:
+            of_bot = (recipients.c.bot == bot) & condition(resolve(connection, bot, audience_id, definition, members))
+            self._think_bigger(connection)
+            counts = select(recipients.c.status, func.count()).where(of_bot).group_by(recipients.c.status)
+            first = select(recipients).where(of_bot).order_by(recipients.c.id).limit(sample)
             found = {row[0]: row[1] for row in connection.execute(counts)}
             return Reach(found, connection.execute(first).all())
 
-
-def _row(bot: str, person: Person) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    words = (person.first_name, person.last_name, person.username, person.external_id)
-    search = " ".join(word for word in words if word).lower()
-    said = {name: getattr(person, name) for name in FIELDS}  # asdict copies deeply: a second for 10,000 people
-    status = person.status or "active"
-    return {"bot": bot, **said, "status": status, "search": search, "created_at": now, "updated_at": now}
+    def _think_bigger(self, connection: Connection) -> None:
+        if not self._database.is_sqlite:
+            connection.execute(text(f"SET LOCAL work_mem = '{COUNTING_MEMORY}'"))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, literal, select, tuple_
+from sqlalchemy import Column, ColumnElement, Row, Select, Text, and_, cast, func, literal, select, tuple_
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import (
@@ -122,6 +122,16 @@ class Queries:
         query = _newest_first(query, audiences.c.created_at, audiences.c.id, after, limit)
         return self._all(query if bot is None else query.where(audiences.c.bot == bot))
 
+    def usage(self, audience_id: UUID, limit: int) -> tuple[Sequence[Row[Any]], Sequence[Row[Any]]]:
+        """The broadcasts that go to an audience, and the audiences whose rules name it; newest first."""
+        by = select(broadcasts).where(broadcasts.c.audience_id == audience_id)
+        named = cast(audiences.c.definition, Text).contains(str(audience_id))
+        inside = select(audiences).where(named, audiences.c.id != audience_id)
+        return (
+            self._all(_newest_first(by, broadcasts.c.created_at, broadcasts.c.id, None, limit)),
+            self._all(_newest_first(inside, audiences.c.created_at, audiences.c.id, None, limit)),
+        )
+
     def members(self, audience_id: UUID) -> list[int]:
         """The directory ids of an explicit list."""
         query = select(audience_members.c.recipient_id).where(audience_members.c.audience_id == audience_id)
@@ -138,7 +148,8 @@ class Queries:
 
 def _grouped(outcome: Column[str], reason: Column[str], run_id: int) -> Select[Any]:
     people = func.count().label("people")
-    query = select(outcome.label("outcome"), reason.label("reason"), people).where(deliveries.c.run_id == run_id)
+    columns: list[ColumnElement[Any]] = [outcome.label("outcome"), reason.label("reason"), people]
+    query = select(*columns).where(deliveries.c.run_id == run_id)
     return query.group_by(outcome, reason).order_by(people.desc()).limit(REASONS)
 
 

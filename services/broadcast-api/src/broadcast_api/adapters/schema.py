@@ -1,12 +1,16 @@
 """The SQL tables: the directory, the read models, the plan of each run and a row for every recipient of it.
 
-Everything here but `recipients` can be rebuilt from the event store and the ledgers.
+Everything here but the directory (`recipients`, `recipient_tags`), its `imports` and `telegram_updates` can be rebuilt
+from the event store and the ledgers.
 """
+
+from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     ForeignKey,
@@ -19,6 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     literal_column,
+    text,
 )
 
 metadata = MetaData()
@@ -44,8 +49,9 @@ recipients = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("bot", String(32), nullable=False),
-    Column("chat_id", BigInteger, nullable=False),
+    Column("chat_id", BigInteger),
     Column("status", String(16), nullable=False, default="active"),
+    Column("status_at", BigInteger, nullable=False, default=0),
     Column("username", String(64)),
     Column("first_name", Text, nullable=False, default=""),
     Column("last_name", Text, nullable=False, default=""),
@@ -55,16 +61,81 @@ recipients = Table(
     Column("position", Text),
     Column("external_id", Text),
     Column("search", Text, nullable=False, default=""),
+    Column("joined_at", Time, nullable=False, default=lambda: datetime.now(UTC)),
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
     UniqueConstraint("bot", "chat_id"),
+    CheckConstraint("chat_id IS NOT NULL OR status = 'not_started'", name="recipients_reachable_by_chat"),
     Index("recipients_of_bot", "bot", "id"),
+    # Whatever a rule asks of a person is in here: counting an audience reads no row of the table.
+    Index("recipients_to_count", "bot", "department", "status", "kind", "position", "language", "joined_at", "id"),
+    Index("recipients_by_external_id", "bot", "external_id"),
+    Index(
+        "recipients_invited",
+        "bot",
+        "external_id",
+        unique=True,
+        sqlite_where=text("chat_id IS NULL"),
+        postgresql_where=text("chat_id IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 """The people connected to a bot. status: active, blocked, deactivated, not_started; kind: employee, contractor.
 
+`chat_id` is null for who was entered by external id and has not pressed /start. `status_at` (unix seconds) is when the
+status was learned: older news does not change it. `joined_at` is when the person became reachable by the bot.
 `search` is the names and the external id in lower case: SQLite itself knows the case of ASCII letters only.
 """
+
+recipient_tags = Table(
+    "recipient_tags",
+    metadata,
+    Column("recipient_id", Id, ForeignKey("recipients.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Index("recipient_tags_by_tag", "tag", "recipient_id"),
+    sqlite_with_rowid=False,
+)
+"""Free words that somebody is marked with, in lower case."""
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("bot", String(32), nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text),
+    Column("read", Integer, nullable=False, default=0),
+    Column("created", Integer, nullable=False, default=0),
+    Column("updated", Integer, nullable=False, default=0),
+    Column("refused", Integer, nullable=False, default=0),
+    Column("started_at", Time, nullable=False),
+    Column("beat_at", Time, nullable=False),
+    Index("imports_by_time", "started_at", "id"),
+)
+"""A file of people being read. state: running, finished, failed, interrupted; read = created + updated + refused.
+
+`beat_at` is written with every batch: a running import that is silent was interrupted.
+"""
+
+import_errors = Table(
+    "import_errors",
+    metadata,
+    Column("import_id", Uuid, ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True),
+    Column("row", Integer, primary_key=True),
+    Column("column", String(64), primary_key=True),
+    Column("code", String(32), nullable=False),
+)
+"""Why rows were refused, without what stood in them."""
+
+telegram_updates = Table(
+    "telegram_updates",
+    metadata,
+    Column("bot", String(32), primary_key=True),
+    Column("update_id", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""The updates of Telegram that took effect, so that a repeat has none."""
 
 audiences = Table(
     "audiences",
@@ -123,6 +194,7 @@ runs = Table(
     Column("run", Integer, nullable=False),
     Column("bot", String(32), nullable=False),
     Column("audience_id", Uuid, nullable=False),
+    Column("audience", JSON),
     Column("content", JSON, nullable=False),
     Column("leg", Integer, nullable=False, default=1),
     Column("state", String(16), nullable=False),
@@ -147,7 +219,9 @@ runs = Table(
 """A run. Run 0 holds the test messages of a broadcast and has the state `test`.
 
 state: sending, stopping, stopped, sent, recalling, recalled. It is the fence between planner and stop: a batch is
-marked issued only while the locked row says `sending`. `size` counts those to be attempted, `total` everybody.
+marked issued only while the locked row says `sending`. `audience` is the rule as it stood when Send was pressed, with
+nothing left to look up: lists and other audiences are written out. `size` counts those to be attempted, `total`
+everybody.
 """
 
 batches = Table(

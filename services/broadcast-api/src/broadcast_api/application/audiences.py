@@ -48,6 +48,8 @@ class Audiences:
             self._check_members(audience.bot, listed or [])
             new_name = audience.name if name is None else clean_name(name)
             audience.edit(name=new_name, definition=definition or audience.definition, members=listed, call=call)
+            if definition is not None:
+                self._people.check(audience.bot, id, definition)
 
         return self._obey(id, decide, call, expected)
 
@@ -70,8 +72,10 @@ class Audiences:
         if bot not in self._bots:
             raise UnknownBot(bot=bot)
         self._check_members(bot, members)
-        members = sorted(set(members))
-        return Audience.create(id, bot=bot, name=clean_name(name), definition=definition, members=members, call=call)
+        members, name = sorted(set(members)), clean_name(name)
+        audience = Audience.create(id, bot=bot, name=name, definition=definition, members=members, call=call)
+        self._people.check(bot, id, definition)
+        return audience
 
     def _check_members(self, bot: str, members: list[int]) -> None:
         if members and (unknown := self._people.unknown(bot, members)):

@@ -45,6 +45,10 @@ class People(Protocol):
         """Those of the ids that are nobody connected to the bot."""
         ...
 
+    def check(self, bot: str, audience_id: UUID, definition: Definition) -> None:
+        """Raises `BadDefinition` where the definition names an audience that is not there, is archived, or holds it."""
+        ...
+
     def anybody(self, bot: str, audience_id: UUID, definition: Definition) -> bool:
-        """Whether the audience holds anybody at all, reachable or not."""
+        """Whether the audience holds anybody at all, reachable or not; raises `BadDefinition`."""
         ...

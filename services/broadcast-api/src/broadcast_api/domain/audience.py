@@ -5,6 +5,7 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
+from broadcast_api.domain import rules
 from broadcast_api.domain.call import Call, Obeyed, already_obeyed
 from broadcast_api.domain.errors import AudienceArchived, BadDefinition
 
@@ -12,8 +13,9 @@ MEMBERS_MAX = 10_000
 ATTRIBUTES = ("kind", "department", "position", "language")
 
 Definition = dict[str, Any]
-"""`{"kind": "everyone"}`, `{"kind": "list"}` or `{"kind": "attributes", "where": {attribute: [value, …]}}`: all given
-attributes must match, each by any of its values."""
+"""`{"kind": "everyone"}`, `{"kind": "list"}`, `{"kind": "rule", "rule": R}` (the grammar is in `rules`) or
+`{"kind": "attributes", "where": {attribute: [value, …]}}`, short for a rule: all given attributes must match, each by
+any of its values."""
 
 
 class Audience(Aggregate):
@@ -100,5 +102,7 @@ def check(definition: Definition, members: list[int] | None) -> None:
                 raise BadDefinition(reason=f"unknown attribute {min(unknown)}")
             if not all(isinstance(values, list) and values for values in where.values()):
                 raise BadDefinition(reason="every attribute needs at least one value")
+        case {"kind": "rule", "rule": rule, **rest} if not rest:
+            rules.check(rule)
         case _:
-            raise BadDefinition(reason="everyone, list or attributes")
+            raise BadDefinition(reason="everyone, list, rule or attributes")

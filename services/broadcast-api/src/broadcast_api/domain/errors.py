@@ -97,6 +97,12 @@ class AudienceArchived(Refused):
     code = "audience_archived"
 
 
+class ImportUnderWay(Refused):
+    """A file of this bot is being read: one at a time."""
+
+    code = "import_under_way"
+
+
 class Unusable(Refused):
     """What the caller gave cannot be used; it is not a matter of state."""
 
@@ -119,6 +125,12 @@ class UnknownRecipients(Unusable):
     code = "unknown_recipients"
 
 
+class NotConnected(Unusable):
+    """Somebody without a chat cannot be reachable: they have to press /start first."""
+
+    code = "not_connected"
+
+
 class OtherBot(Unusable):
     """The audience belongs to another bot than the broadcast."""
 
@@ -138,6 +150,9 @@ class BadText(Unusable):
 
 
 class BadDefinition(Unusable):
-    """The audience is not defined in a way that can be resolved."""
+    """The audience is not defined in a way that can be resolved; `path` says where, as in `rule/all/0/in`."""
 
     code = "bad_definition"
+
+    def __init__(self, reason: str, path: str = "definition") -> None:
+        super().__init__(reason=reason, path=path)

@@ -9,14 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from broadcast_api.adapters.queries import utc
 from broadcast_api.domain.audience import MEMBERS_MAX, check
+from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.errors import NotFound, UnknownBot
 from broadcast_api.entrypoints.http.context import Caller, Door, IfMatch, IfMatchRequired, Services, etag
 from broadcast_api.entrypoints.http.models import Request, RowId, Words
 from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, page, place_of, time_and_id
+from broadcast_api.entrypoints.http.people import RecipientOut, shown
 from broadcast_api.entrypoints.http.problems import documented
-from broadcast_api.entrypoints.http.recipients import RecipientOut, recipient_out
 
 SAMPLE = 10
+USERS = 100
 
 router = APIRouter(prefix="/v1/audiences", tags=["audiences"])
 
@@ -52,7 +54,31 @@ class ByAttributes(Request):
     where: Where
 
 
-AnyDefinition = Annotated[Everyone | ExplicitList | ByAttributes, Field(discriminator="kind")]
+class ByRule(Request):
+    """People who match a rule R: {"all": [R…]}, {"any": [R…]}, {"not": R}, {"field": …, "in": […]},
+    {"field": "joined", "before" or "after": day}, {"audience": id}. Fields: kind, department, position, language, tags.
+    At most 8 levels and 200 parts."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "kind": "rule",
+                "rule": {
+                    "all": [
+                        {"field": "department", "in": ["Логистика", "IT"]},
+                        {"field": "joined", "after": "2026-01-01"},
+                        {"not": {"field": "tags", "in": ["в отпуске"]}},
+                    ]
+                },
+            }
+        }
+    )
+
+    kind: Literal["rule"]
+    rule: dict[str, Any]
+
+
+AnyDefinition = Annotated[Everyone | ExplicitList | ByAttributes | ByRule, Field(discriminator="kind")]
 
 
 class NewAudience(Request):
@@ -99,6 +125,21 @@ class AudienceOut(BaseModel):
     version: int
 
 
+class UsedBy(BaseModel):
+    """A broadcast that goes to the audience; `status` is null where it is another audience whose rule names it."""
+
+    id: UUID
+    name: str
+    status: Status | None = None
+
+
+class Usage(BaseModel):
+    """Up to 100 of each, newest first."""
+
+    broadcasts: list[UsedBy]
+    audiences: list[UsedBy]
+
+
 class Preview(BaseModel):
     """total = reachable + blocked + deactivated + not_started, as the directory knows it now."""
 
@@ -137,7 +178,7 @@ def preview(body: PreviewRequest, door: Door) -> Preview:
     definition, members = _stored(body.definition)
     check(definition, members)
     reach = door.directory.reach(body.bot, uuid4(), definition, members, SAMPLE)
-    return _preview(reach.counts, [recipient_out(row) for row in reach.sample])
+    return _preview(reach.counts, shown(door, reach.sample))
 
 
 @router.get("/{id}", summary="Read one", responses=documented(404, 422))
@@ -151,7 +192,18 @@ def preview_stored(id: UUID, door: Door) -> Preview:
     if row is None:
         raise NotFound("audience", id)
     reach = door.directory.reach(row.bot, id, row.definition, None, SAMPLE)
-    return _preview(reach.counts, [recipient_out(person) for person in reach.sample])
+    return _preview(reach.counts, shown(door, reach.sample))
+
+
+@router.get("/{id}/usage", summary="Which broadcasts and audiences use it", responses=documented(404, 422))
+def usage(id: UUID, door: Door) -> Usage:
+    if door.queries.audience(id) is None:
+        raise NotFound("audience", id)
+    by, inside = door.queries.usage(id, USERS)
+    return Usage(
+        broadcasts=[UsedBy(id=row.id, name=row.name, status=row.status) for row in by],
+        audiences=[UsedBy(id=row.id, name=row.name) for row in inside],
+    )
 
 
 @router.patch("/{id}", summary="Rename or redefine one", responses=documented(400, 404, 409, 412, 413, 422, 428))
@@ -164,14 +216,18 @@ def edit(
     return _read(door, id, response)
 
 
-@router.delete("/{id}", status_code=204, summary="Archive one", responses=documented(404, 409, 412, 422))
+@router.delete(
+    "/{id}", status_code=204, summary="Archive one: what used it keeps it", responses=documented(404, 409, 412, 422)
+)
 def archive(id: UUID, version: IfMatch, door: Door, call: Caller) -> None:
     door.audiences.archive(id, call, version)
 
 
-def _stored(definition: Everyone | ExplicitList | ByAttributes) -> tuple[dict[str, Any], list[int] | None]:
+def _stored(definition: Everyone | ExplicitList | ByAttributes | ByRule) -> tuple[dict[str, Any], list[int] | None]:
     if isinstance(definition, ExplicitList):
         return {"kind": "list"}, definition.recipient_ids
+    if isinstance(definition, ByRule):
+        return {"kind": "rule", "rule": definition.rule}, None
     return definition.model_dump(exclude_none=True), None
 
 
@@ -180,10 +236,10 @@ def _read(door: Services, id: UUID, response: Response) -> AudienceOut:
     if row is None:
         raise NotFound("audience", id)
     response.headers["ETag"] = etag(row.version)
-    shown = _show(row)
-    if shown.definition["kind"] == "list":
-        shown.definition = {**shown.definition, "recipient_ids": door.queries.members(id)}
-    return shown
+    found = _show(row)
+    if found.definition["kind"] == "list":
+        found.definition = {**found.definition, "recipient_ids": door.queries.members(id)}
+    return found
 
 
 def _show(row: Any) -> AudienceOut:

@@ -118,6 +118,34 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("Unknown recipients", "These are not in the directory of the bot: {ids}."),
         "ru": ("Неизвестные получатели", "Их нет в справочнике бота: {ids}."),
     },
+    "not_connected": {
+        "en": ("Not connected", "They have not pressed /start yet: without a chat somebody can only be not_started."),
+        "ru": ("Не подключён", "Человек ещё не нажал /start: без чата возможно только состояние not_started."),
+    },
+    "import_under_way": {
+        "en": ("An import is under way", "Another file of this bot is being read: wait until it is finished."),
+        "ru": ("Импорт уже идёт", "Другой файл этого бота ещё загружается: дождитесь окончания."),
+    },
+    "bad_encoding": {
+        "en": ("Unknown encoding", "The file is neither UTF-8 nor UTF-16 nor Windows-1251."),
+        "ru": ("Неизвестная кодировка", "Файл не в UTF-8, UTF-16 или Windows-1251."),
+    },
+    "empty_file": {
+        "en": ("No file", "There is nothing in the file."),
+        "ru": ("Нет файла", "Файл пуст."),
+    },
+    "unknown_columns": {
+        "en": ("Unknown columns", "These columns are not known: {columns}. Known: {known}."),
+        "ru": ("Неизвестные столбцы", "Эти столбцы неизвестны: {columns}. Известные: {known}."),
+    },
+    "repeated_columns": {
+        "en": ("Repeated columns", "These columns are there more than once: {columns}."),
+        "ru": ("Повторяющиеся столбцы", "Эти столбцы встречаются несколько раз: {columns}."),
+    },
+    "no_identity_column": {
+        "en": ("Nobody could be told apart", "A file of people needs the column chat_id or external_id."),
+        "ru": ("Людей не различить", "В файле нужен столбец chat_id или external_id."),
+    },
     "other_bot": {
         "en": ("Audience of another bot", "The audience belongs to the bot {audience_bot}, the broadcast to {bot}."),
         "ru": ("Аудитория другого бота", "Аудитория относится к боту {audience_bot}, а рассылка — к {bot}."),
@@ -131,9 +159,25 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "ru": ("Telegram не примет этот текст", "Ответ Telegram: {reason}."),
     },
     "bad_definition": {
-        "en": ("Bad audience", "The audience cannot be resolved: {reason}."),
-        "ru": ("Неверная аудитория", "Аудиторию невозможно определить: {reason}."),
+        "en": ("Bad audience", "The audience cannot be resolved: {reason}. Where: {path}."),
+        "ru": ("Неверная аудитория", "Аудиторию невозможно определить: {reason}. Место: {path}."),
     },
+}
+
+
+IMPORT_FAULTS: dict[str, dict[Language, str]] = {
+    "unreadable": {
+        "en": "the row cannot be read: a quote is not closed",
+        "ru": "строка не читается: не закрыта кавычка",
+    },
+    "too_many_cells": {"en": "more cells than the header has", "ru": "ячеек больше, чем в заголовке"},
+    "bad_date": {"en": "not a day such as 2026-01-31 or 31.01.2026", "ru": "не дата вида 2026-01-31 или 31.01.2026"},
+    "too_long": {"en": "too long", "ru": "слишком длинное значение"},
+    "unknown_value": {"en": "not one of the possible values", "ru": "недопустимое значение"},
+    "not_identified": {"en": "neither chat_id nor external_id", "ru": "нет ни chat_id, ни external_id"},
+    "bad_chat_id": {"en": "not a chat id", "ru": "это не chat_id"},
+    "group": {"en": "a negative chat id is a group or channel", "ru": "отрицательный chat_id — группа или канал"},
+    "invalid": {"en": "cannot be stored", "ru": "значение нельзя сохранить"},
 }
 
 

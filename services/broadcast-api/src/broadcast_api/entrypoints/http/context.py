@@ -13,6 +13,7 @@ from eventsourcing.domain import AggregateEvent
 from fastapi import Depends, Header, Request
 
 from broadcast_api.adapters.directory import Directory
+from broadcast_api.adapters.imports import Imports
 from broadcast_api.adapters.queries import Queries
 from broadcast_api.application.audiences import Audiences
 from broadcast_api.application.broadcasts import Broadcasts
@@ -26,18 +27,23 @@ DEFAULT_ACTOR = "Operator"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the door opens to. `faults` names what keeps this replica from being ready; empty when nothing does."""
+    """What the door opens to. `faults` names what keeps this replica from being ready; empty when nothing does.
+
+    `groups` lets groups and channels be recipients.
+    """
 
     bots: Sequence[str]
     broadcasts: Broadcasts
     audiences: Audiences
     directory: Directory
+    imports: Imports
     queries: Queries
     history: Callable[[UUID], Sequence[AggregateEvent]]
     feed: Feed
     faults: Callable[[], dict[str, str]]
     test_wait_seconds: float
     heartbeat_seconds: float
+    groups: bool = False
 
 
 def _services(request: Request) -> Services:

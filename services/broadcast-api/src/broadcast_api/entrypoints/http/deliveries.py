@@ -15,6 +15,7 @@ from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.http.context import Door
 from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, number, page
 from broadcast_api.entrypoints.http.problems import documented
+from broadcast_api.entrypoints.http.spreadsheets import harmless
 from broadcast_api.entrypoints.http.trials import message_ids
 from broadcast_contracts import Outcome
 
@@ -114,14 +115,7 @@ def _csv(rows: Iterable[Any]) -> Iterator[str]:
 def _cells(delivery: DeliveryOut) -> list[str]:
     cells = delivery.model_dump(mode="json")
     cells["message_ids"] = " ".join(map(str, delivery.message_ids))
-    return [_harmless(cell) for cell in cells.values()]
-
-
-def _harmless(cell: Any) -> str:
-    """A spreadsheet would run a name such as `=HYPERLINK(…)` as a formula."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{cell}"
-    return "" if cell is None else str(cell)
+    return [harmless(cell) for cell in cells.values()]
 
 
 def _chunks(rows: Iterable[Any]) -> Iterator[list[Any]]:

@@ -6,7 +6,17 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from broadcast_api.entrypoints.http import audiences, broadcasts, deliveries, health, history, live, recipients, trials
+from broadcast_api.entrypoints.http import (
+    audiences,
+    broadcasts,
+    deliveries,
+    health,
+    history,
+    imports,
+    live,
+    recipients,
+    trials,
+)
 from broadcast_api.entrypoints.http.context import Services
 from broadcast_api.entrypoints.http.middleware import BodyLimit, Outermost
 from broadcast_api.entrypoints.http.problems import ProblemDocument, install
@@ -17,7 +27,7 @@ recall, edit, send again.
 Errors are RFC 9457 problem documents. `Idempotency-Key` makes any POST, PATCH or DELETE safe to repeat.
 An ETag is the version of what you read: send it back in `If-Match`."""
 
-MODULES = (broadcasts, trials, deliveries, history, live, audiences, recipients, health)
+MODULES = (broadcasts, trials, deliveries, history, live, audiences, imports, recipients, health)
 
 
 def make_app(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:

@@ -13,7 +13,10 @@ from broadcast_api.entrypoints.http.problems import Problem, answer
 log = logging.getLogger(__name__)
 
 BODY_MAX = 1024**2
-BODY_MAX_OF = {"/v1/recipients": 8 * 1024**2}  # 10,000 people in one request
+BODY_MAX_OF = {
+    "/v1/recipients": 8 * 1024**2,  # 10,000 people in one request
+    "/v1/recipients/imports": 200 * 1024**2,  # streamed into a file
+}
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,100}")
 

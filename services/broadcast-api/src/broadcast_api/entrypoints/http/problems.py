@@ -16,6 +16,7 @@ from broadcast_api.domain.errors import (
     AudienceArchived,
     AudienceEmpty,
     Busy,
+    ImportUnderWay,
     KeyReused,
     NotFound,
     Refused,
@@ -38,6 +39,7 @@ STATUSES: dict[type[Refused], int] = {
     WrongState: 409,
     AudienceEmpty: 409,
     AudienceArchived: 409,
+    ImportUnderWay: 409,
     Unusable: 422,
 }
 
