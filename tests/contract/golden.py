@@ -7,6 +7,8 @@ from uuid import UUID
 
 from broadcast_contracts import (
     Actor,
+    Answer,
+    AnswerV1,
     AudienceFrozenV1,
     AudienceRef,
     BroadcastCreatedV1,
@@ -30,6 +32,7 @@ from broadcast_contracts import (
     RecallJobV1,
     RecallRequestedV1,
     ReopenV1,
+    ResendRequestedV1,
     ResolveV1,
     Result,
     RunControlV1,
@@ -40,6 +43,7 @@ from broadcast_contracts import (
     SendJobV1,
     StopRequestedV1,
     TestRequestedV1,
+    UnconfirmedAnsweredV1,
     encode,
 )
 
@@ -84,6 +88,8 @@ SAMPLES: tuple[Message, ...] = (
     ),
     BroadcastStoppedV1(broadcast_id=ID, version=7, at=AT, run=1, counts=COUNTS),
     SendingResumedV1(broadcast_id=ID, version=8, at=AT, by=BY, run=1),
+    UnconfirmedAnsweredV1(broadcast_id=ID, version=9, at=AT, by=BY, run=1, answer=Answer.RESEND, people=3),
+    ResendRequestedV1(broadcast_id=ID, version=9, at=AT, by=BY, run=1, people=2),
     BroadcastSentV1(broadcast_id=ID, version=9, at=AT, run=1, counts=COUNTS),
     RecallRequestedV1(broadcast_id=ID, version=10, at=AT, by=BY, run=1),
     BroadcastRecalledV1(broadcast_id=ID, version=11, at=AT, run=1, counts=COUNTS),
@@ -144,6 +150,7 @@ SAMPLES: tuple[Message, ...] = (
     ResolveV1(nonce="1a2b3c"),
     CloseV1(nonce="2b3c4d", leg=1, cause=Cause.BOT_UNAUTHORIZED, detail="Unauthorized"),
     ReopenV1(nonce="3c4d5e", leg=2),
+    AnswerV1(nonce="5e6f7a", decision=12, answer=Answer.RESEND, recipients=[2, 5]),
     SealV1(
         nonce="4d5e6f", results=[Result(i=0, outcome=Outcome.DELIVERED, at=1_795_512_600, messages=[7], chat=-1005)]
     ),

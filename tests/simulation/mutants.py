@@ -70,7 +70,7 @@ def early_takeover() -> contextlib.AbstractContextManager[Any]:
 def resend_silent() -> contextlib.AbstractContextManager[Any]:
     """The attempts of a silent owner are made again."""
 
-    def _resolve(self: Fold, version: int) -> set[int]:
+    def _resolve(self: Fold) -> set[int]:
         self.in_flight.clear()
         return set()
 

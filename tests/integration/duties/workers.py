@@ -12,7 +12,6 @@ from broadcast_contracts import (
     ProgressV1,
     RecallJobV1,
     Result,
-    SealV1,
     SendJobV1,
     decode,
 )
@@ -89,7 +88,7 @@ class Owner:
         await self.report(outcome, indices)
 
     async def seal(self) -> None:
-        seal = SealV1(nonce=nonce(), results=self.state.seal_results())
+        seal = self.state.seal(nonce())
         version = await self._ledger.append(self._key, self.state.version, seal, rollup=True)
         self.state.apply(Entry(version, seal))
 

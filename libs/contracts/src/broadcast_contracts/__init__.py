@@ -19,13 +19,16 @@ from broadcast_contracts.events import (
     Cause,
     Counts,
     RecallRequestedV1,
+    ResendRequestedV1,
     SendingResumedV1,
     SendingStartedV1,
     StopRequestedV1,
     TestRequestedV1,
+    UnconfirmedAnsweredV1,
 )
 from broadcast_contracts.jobs import Job, Posted, RecallJobV1, SendJobV1
 from broadcast_contracts.ledger import (
+    AnswerV1,
     BatchKey,
     CloseV1,
     LedgerRecord,
@@ -36,7 +39,7 @@ from broadcast_contracts.ledger import (
     SealV1,
     decode_record,
 )
-from broadcast_contracts.outcomes import Outcome
+from broadcast_contracts.outcomes import Answer, Outcome
 
 PUBLIC_EVENTS: tuple[type[BroadcastEvent], ...] = (
     BroadcastCreatedV1,
@@ -48,6 +51,8 @@ PUBLIC_EVENTS: tuple[type[BroadcastEvent], ...] = (
     StopRequestedV1,
     BroadcastStoppedV1,
     SendingResumedV1,
+    UnconfirmedAnsweredV1,
+    ResendRequestedV1,
     BroadcastSentV1,
     RecallRequestedV1,
     BroadcastRecalledV1,
@@ -63,6 +68,7 @@ ALL_MESSAGES: tuple[type[Message], ...] = (
     ResolveV1,
     CloseV1,
     ReopenV1,
+    AnswerV1,
     SealV1,
     RunControlV1,
     PacingV1,
@@ -73,6 +79,8 @@ __all__ = [
     "ALL_MESSAGES",
     "PUBLIC_EVENTS",
     "Actor",
+    "Answer",
+    "AnswerV1",
     "AudienceFrozenV1",
     "AudienceRef",
     "BatchKey",
@@ -101,6 +109,7 @@ __all__ = [
     "RecallJobV1",
     "RecallRequestedV1",
     "ReopenV1",
+    "ResendRequestedV1",
     "ResolveV1",
     "Result",
     "RunControlV1",
@@ -111,6 +120,7 @@ __all__ = [
     "SendingStartedV1",
     "StopRequestedV1",
     "TestRequestedV1",
+    "UnconfirmedAnsweredV1",
     "decode",
     "decode_record",
     "encode",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from broadcast_contracts.content import ParseMode
 from broadcast_contracts.envelope import Message
+from broadcast_contracts.outcomes import Answer
 
 
 class Actor(BaseModel):
@@ -169,8 +170,33 @@ class SendingResumedV1(BroadcastEvent):
     run: PositiveInt
 
 
+class UnconfirmedAnsweredV1(BroadcastEvent):
+    """An operator decided about `people` of whom nobody knows whether they got the message.
+
+    After `resend` sending goes on, with them once more; the other answers leave the broadcast as it was. How the run
+    stands afterwards is in COUNTS.
+    """
+
+    type: ClassVar[str] = "broadcasts.event.unconfirmed_answered.v1"
+    name: ClassVar[str] = "unconfirmed_answered"
+
+    run: PositiveInt
+    answer: Answer
+    people: PositiveInt
+
+
+class ResendRequestedV1(BroadcastEvent):
+    """Sending goes on with about `people` of the run whom the message could not reach before and may reach now."""
+
+    type: ClassVar[str] = "broadcasts.event.resend_requested.v1"
+    name: ClassVar[str] = "resend_requested"
+
+    run: PositiveInt
+    people: PositiveInt
+
+
 class BroadcastSentV1(BroadcastEvent):
-    """Every recipient of the run is accounted for."""
+    """Every recipient of the run is accounted for. Comes again after a resend."""
 
     type: ClassVar[str] = "broadcasts.event.sent.v1"
     name: ClassVar[str] = "sent"

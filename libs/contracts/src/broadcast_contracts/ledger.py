@@ -22,7 +22,7 @@ from pydantic import (
 
 from broadcast_contracts.envelope import Malformed, Message, one_line
 from broadcast_contracts.events import Cause
-from broadcast_contracts.outcomes import Outcome
+from broadcast_contracts.outcomes import Answer, Outcome
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +49,10 @@ class Result(BaseModel):
     messages: list[int] = Field([], description="Telegram message ids that were delivered")
     chat: int | None = Field(None, description="the chat that received it, where it had migrated")
     reason: str = Field("", description="Telegram's description of a refusal")
+    answer: Answer | None = Field(None, description="an operator's, where nobody else knows")
+    earlier: list[NonNegativeInt] = Field(
+        [], description="in a seal: windows of attempts before a resend, still in doubt"
+    )
 
 
 class _Record(Message):
@@ -103,6 +107,23 @@ class ReopenV1(_Record):
     leg: PositiveInt
 
 
+class AnswerV1(_Record):
+    """An operator's decision about these recipients. One not above the last `decision` of the log is a repeat.
+
+    `delivered` and `leave` are about the unconfirmed. `resend` makes the unconfirmed and the failed (in a recall:
+    anybody) pending again, also after a seal.
+    """
+
+    type: ClassVar[str] = "broadcasts.ledger.answer.v1"
+    kind: Literal["answer"] = "answer"
+
+    decision: PositiveInt = Field(
+        description="version of the event that recorded it: decisions are carried out in order"
+    )
+    answer: Answer
+    recipients: list[NonNegativeInt]
+
+
 class SealV1(_Record):
     """The batch is finished: the outcome of everyone, replacing the records before it (rollup)."""
 
@@ -110,9 +131,10 @@ class SealV1(_Record):
     kind: Literal["seal"] = "seal"
 
     results: list[Result]
+    answered: NonNegativeInt = Field(0, description="the last decision that was carried out")
 
 
-LedgerRecord = ProgressV1 | ResolveV1 | CloseV1 | ReopenV1 | SealV1
+LedgerRecord = ProgressV1 | ResolveV1 | CloseV1 | ReopenV1 | AnswerV1 | SealV1
 
 _RECORD: TypeAdapter[LedgerRecord] = TypeAdapter(Annotated[LedgerRecord, Field(discriminator="kind")])
 

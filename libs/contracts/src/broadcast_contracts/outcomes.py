@@ -30,6 +30,17 @@ class Outcome(StrEnum):
         return self in _FAILED
 
 
+class Answer(StrEnum):
+    """What an operator decides about a recipient of whom nobody knows whether the message arrived."""
+
+    DELIVERED = "delivered"
+    """It arrived. Without a message id it cannot be recalled."""
+    LEAVE = "leave"
+    """It stays unconfirmed, and nobody needs to look at it again."""
+    RESEND = "resend"
+    """It is sent once more: a second copy is accepted."""
+
+
 _FAILED = frozenset({Outcome.BLOCKED, Outcome.DEACTIVATED, Outcome.NOT_STARTED, Outcome.REFUSED})
 SEND_OUTCOMES = _FAILED | {Outcome.DELIVERED, Outcome.UNCONFIRMED, Outcome.SKIPPED}
 RECALL_OUTCOMES = frozenset({Outcome.RECALLED, Outcome.ALREADY_GONE, Outcome.TOO_LATE, Outcome.RECALL_REFUSED})

@@ -4,7 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from broadcast_contracts import Cause, CloseV1, Outcome, ProgressV1, ReopenV1, ResolveV1, Result, SealV1
+from broadcast_contracts import (
+    Answer,
+    AnswerV1,
+    Cause,
+    CloseV1,
+    Outcome,
+    ProgressV1,
+    ReopenV1,
+    ResolveV1,
+    Result,
+    SealV1,
+)
 from broadcast_delivery.ports import Entry
 
 Purpose = Literal["send", "recall"]
@@ -23,7 +34,10 @@ class Fold:
     """The state of one batch as of `version` (0: an empty log).
 
     Sending cannot be repeated, so an attempt whose owner fell silent is unconfirmed for good, unless the owner's own
-    fact arrives after all. Deleting can be repeated, so in a recall it is pending again.
+    fact arrives after all or an operator answers. Deleting can be repeated, so in a recall it is pending again.
+
+    After an operator's `resend` the attempts before it may still turn out to have arrived: `earlier` has their windows,
+    `arrived` what is known of them while the new attempt is in flight.
     """
 
     purpose: Purpose
@@ -35,6 +49,9 @@ class Fold:
     closed_leg: int = 0
     cause: Cause = Cause.OPERATOR
     detail: str = ""
+    answered: int = 0
+    earlier: dict[int, list[int]] = field(default_factory=dict)
+    arrived: dict[int, Result] = field(default_factory=dict)
 
     @property
     def closed(self) -> bool:
@@ -57,7 +74,7 @@ class Fold:
                     self.in_flight[i] = Attempt(entry.version, step.owner)
                 return changed
             case ResolveV1():
-                return self._resolve(entry.version)
+                return self._resolve()
             case CloseV1() as close:
                 if close.leg > self.closed_leg:
                     self.closed_leg, self.cause, self.detail = close.leg, close.cause, close.detail
@@ -65,44 +82,113 @@ class Fold:
             case ReopenV1() as reopen:
                 self.open_leg = max(self.open_leg, reopen.leg)
                 return set()
+            case AnswerV1() as answer:
+                return self._answer(answer)
             case SealV1() as seal:
-                self.sealed = True
-                self.in_flight.clear()
-                self.results = {result.i: result for result in seal.results}
+                self._seal(seal)
                 return set(self.results)
+
+    def answerable(self, i: int, answer: Answer) -> bool:
+        """Whether this answer would change anything for recipient `i`."""
+        known = self.results.get(i)
+        if known is None:
+            return False
+        again = answer is Answer.RESEND
+        return known.outcome is Outcome.UNCONFIRMED or (again and (known.outcome.failed or self.purpose == "recall"))
+
+    def seal(self, nonce: str) -> SealV1:
+        """The record that says all of this at once. Only a result in doubt can change, so only it keeps its window."""
+        results = [
+            result.model_copy(
+                update={"window": result.window if _in_doubt(result) else 0, "earlier": self.earlier.get(i, [])}
+            )
+            for i, result in sorted(self.results.items())
+        ]
+        return SealV1(nonce=nonce, results=results, answered=self.answered)
+
+    # -- facts
 
     def _learn(self, result: Result) -> bool:
         """Take a fact from whoever made the attempt; a fact about another attempt is old news."""
-        attempt, known = self.in_flight.get(result.i), self.results.get(result.i)
+        i, attempt, known = result.i, self.in_flight.get(result.i), self.results.get(result.i)
         if attempt and attempt.window == result.window:
-            del self.in_flight[result.i]
-        elif not (known and known.outcome is Outcome.UNCONFIRMED and known.window == result.window):
+            del self.in_flight[i]
+        elif result.window in self.earlier.get(i, ()):
+            return self._learn_late(result)
+        elif not (known and _in_doubt(known) and known.window == result.window):
             return False
         if result.outcome is not Outcome.UNATTEMPTED:
-            self.results[result.i] = result
+            self._settle(result)
+        elif i in self.arrived:
+            self.results[i] = self.arrived.pop(i)
         elif self.sealed and self.purpose == "send":
-            self.results[result.i] = result.model_copy(update={"outcome": Outcome.SKIPPED})
+            self.results[i] = result.model_copy(update={"outcome": Outcome.SKIPPED})
         else:
-            return self.results.pop(result.i, None) is not None
+            return self.results.pop(i, None) is not None
         return True
 
-    def _resolve(self, version: int) -> set[int]:
+    def _settle(self, result: Result) -> None:
+        """The newest attempt came to this; an earlier one may be known to have arrived."""
+        if arrived := self.arrived.pop(result.i, None):
+            self._keep_in_doubt(result)
+            result = _both(arrived, result)
+        self.results[result.i] = result
+
+    def _learn_late(self, result: Result) -> bool:
+        """An attempt before a resend matters if it arrived: the recipient has the message, perhaps twice."""
+        i = result.i
+        self.earlier[i].remove(result.window)
+        if result.outcome is not Outcome.DELIVERED:
+            return False
+        if i in self.in_flight:
+            self.arrived[i] = _both(result, self.arrived[i]) if i in self.arrived else result
+            return False
+        if known := self.results.get(i):
+            self._keep_in_doubt(known)
+            result = _both(result, known)
+        self.results[i] = result
+        return True
+
+    def _keep_in_doubt(self, result: Result) -> None:
+        if _in_doubt(result):
+            self.earlier.setdefault(result.i, []).append(result.window)
+
+    def _resolve(self) -> set[int]:
         silent = dict(self.in_flight)
         self.in_flight.clear()
         if self.purpose == "recall":
             return set()
         for i, attempt in silent.items():
-            self.results[i] = Result(
-                i=i, window=attempt.window, outcome=Outcome.UNCONFIRMED, reason="the dispatcher fell silent"
-            )
+            reason = "the dispatcher fell silent"
+            self._settle(Result(i=i, window=attempt.window, outcome=Outcome.UNCONFIRMED, reason=reason))
         return set(silent)
 
-    def seal_results(self) -> list[Result]:
-        """What a seal keeps: only an unconfirmed result can still change, so only it keeps its window."""
-        return [
-            result if result.outcome is Outcome.UNCONFIRMED else result.model_copy(update={"window": 0})
-            for _, result in sorted(self.results.items())
-        ]
+    # -- decisions
+
+    def _answer(self, record: AnswerV1) -> set[int]:
+        if record.decision <= self.answered:
+            return set()
+        self.answered = record.decision
+        changed = {i for i in record.recipients if self.answerable(i, record.answer)}
+        for i in changed:
+            if record.answer is Answer.RESEND:
+                self._keep_in_doubt(self.results.pop(i))
+                self.sealed = False
+            else:
+                update: dict[str, object] = {"answer": record.answer}
+                if record.answer is Answer.DELIVERED:
+                    update |= {"outcome": Outcome.DELIVERED}
+                self.results[i] = self.results[i].model_copy(update=update)
+        return changed
+
+    def _seal(self, seal: SealV1) -> None:
+        """The state is that of the seal alone, for it is all that is left of the log."""
+        self.sealed, self.open_leg, self.closed_leg = True, 1, 0
+        self.answered = seal.answered
+        self.in_flight.clear()
+        self.arrived.clear()
+        self.results = {result.i: result for result in seal.results}
+        self.earlier = {result.i: list(result.earlier) for result in seal.results if result.earlier}
 
 
 def fold(entries: Sequence[Entry], purpose: Purpose) -> Fold:
@@ -111,3 +197,15 @@ def fold(entries: Sequence[Entry], purpose: Purpose) -> Fold:
     for entry in entries:
         state.apply(entry)
     return state
+
+
+def _in_doubt(result: Result) -> bool:
+    """Whether the attempt's own fact may still come and say otherwise."""
+    return result.outcome is Outcome.UNCONFIRMED or result.answer is not None
+
+
+def _both(arrived: Result, other: Result) -> Result:
+    """One attempt arrived, and this is what another one came to."""
+    if other.outcome is Outcome.DELIVERED and other.answer is None:
+        return other.model_copy(update={"messages": sorted({*arrived.messages, *other.messages})})
+    return arrived

@@ -154,7 +154,7 @@ class _Task:
             self._disown()
             return None
         if not self._state.pending(self._batch.indices):
-            seal = SealV1(nonce=_nonce(), results=self._state.seal_results())
+            seal = self._state.seal(_nonce())
             return End.SEALED if self._state.sealed or await self._append(seal) else None
         if self._state.closed or self._hinted_stop():
             return End.CLOSED

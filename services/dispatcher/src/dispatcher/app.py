@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from faststream.asgi import AsgiFastStream
 
-from broadcast_contracts import Message, Outcome, SendCountsV1, SendJobV1
+from broadcast_contracts import Message, SendJobV1
 from broadcast_contracts.topology import LEDGER, counts_subject
 from broadcast_delivery import Batch, Fold, Verdict
+from broadcast_delivery.counts import send_counts
 from broadcast_telegram.messenger import Messenger
 from broadcast_telegram.service import Craft, Service
 from broadcast_telegram.settings import WorkerSettings
@@ -33,21 +34,7 @@ def sender(job: SendJobV1, messenger: Messenger) -> Callable[[int], Awaitable[Ve
 
 def to_counts(batch: Batch, state: Fold) -> tuple[str, Message]:
     """How the batch stands."""
-    outcomes = [result.outcome for result in state.results.values()]
-    return counts_subject("send", batch.key), SendCountsV1(
-        broadcast_id=batch.key.broadcast_id,
-        run=batch.key.run,
-        batch=batch.key.batch,
-        version=state.version,
-        total=len(batch.indices),
-        delivered=outcomes.count(Outcome.DELIVERED),
-        failed=sum(outcome.failed for outcome in outcomes),
-        blocked=outcomes.count(Outcome.BLOCKED),
-        unconfirmed=outcomes.count(Outcome.UNCONFIRMED),
-        skipped=outcomes.count(Outcome.SKIPPED),
-        pending=len(batch.indices) - len(outcomes),
-        final=state.sealed,
-    )
+    return counts_subject("send", batch.key), send_counts(batch.key, len(batch.indices), state)
 
 
 SENDING = Craft("dispatcher", ("send", "test"), SendJobV1, LEDGER, to_batch, sender, to_counts)
