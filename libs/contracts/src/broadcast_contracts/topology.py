@@ -76,8 +76,10 @@ BUCKETS = (CONTROL, PACING)
 JOB_MAX_AGE = 2 * DAY
 """A job is dropped when older: well below the ledger's age, or an expired batch would look like an untouched one."""
 
-PROJECTION = Consumer("LEDGER", "projection", "broadcasts.ledger.>", max_ack_pending=5_000)
-RECALL_PROJECTION = Consumer("RECALL_LEDGER", "recall-projection", "broadcasts.recall_ledger.>", max_ack_pending=5_000)
+PROJECTION = Consumer("LEDGER", "projection", "broadcasts.ledger.>", ack_wait=10.0, max_ack_pending=5_000)
+RECALL_PROJECTION = Consumer(
+    "RECALL_LEDGER", "recall-projection", "broadcasts.recall_ledger.>", ack_wait=10.0, max_ack_pending=5_000
+)
 
 
 def job_consumer(lane: Lane, bot: str) -> Consumer:
