@@ -177,7 +177,7 @@ def _read(form: Form) -> Draft:
     return Draft(
         bot=form.one("bot"),
         name=form.one("name"),
-        kind=form.one("kind"),
+        kind=form.one("by"),
         where={name: form.all(name) for name in ATTRIBUTES if form.all(name)},
         members=ids,
         version=form.version,
