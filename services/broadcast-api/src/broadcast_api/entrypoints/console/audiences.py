@@ -1,19 +1,18 @@
 """Audiences: the list, and the form that defines one by attributes or by name."""
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from fastapi import Response
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
 
-from broadcast_api.domain.audience import ATTRIBUTES
-from broadcast_api.domain.errors import BadDefinition, NotFound, Refused
+from broadcast_api.domain.errors import NotFound, Refused
 from broadcast_api.entrypoints.console.explain import Explanation, explain
-from broadcast_api.entrypoints.console.forms import Form, Posted
+from broadcast_api.entrypoints.console.forms import Posted
 from broadcast_api.entrypoints.console.page import Page, Viewed
 from broadcast_api.entrypoints.console.route import pages, status_of
+from broadcast_api.entrypoints.console.selection import SHOWN_FIELDS, Draft, described, drafted, stored
 from broadcast_api.entrypoints.http import audiences as http
 from broadcast_api.entrypoints.http.paging import Cursor, place_of, time_and_id
 from broadcast_api.entrypoints.http.paging import page as paged
@@ -21,39 +20,18 @@ from broadcast_api.entrypoints.http.paging import page as paged
 ROWS = 50
 VALUES_MAX = 500
 FOUND_MAX = 20
+CHOSEN_SHOWN = 100
 
 router = pages()
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An audience as the form has it."""
-
-    bot: str
-    name: str = ""
-    kind: str = "attributes"
-    where: dict[str, list[str]] = field(default_factory=dict)
-    members: list[int] = field(default_factory=list)
-    version: int | None = None
-    key: str = ""
-
-    @property
-    def definition(self) -> dict[str, Any]:
-        """As HTTP v1 takes it."""
-        match self.kind:
-            case "everyone":
-                return {"kind": "everyone"}
-            case "list":
-                return {"kind": "list", "recipient_ids": self.members}
-            case _:
-                return {"kind": "attributes", "where": {name: values for name, values in self.where.items() if values}}
 
 
 @router.get("/audiences")
 def list_audiences(page: Viewed, archived: bool = False, cursor: Cursor = None) -> Response:
     rows = page.door.queries.audiences(bot=None, archived=archived, after=time_and_id(cursor), limit=ROWS + 1)
     next = paged(rows, ROWS, lambda row: row.name, place_of).next
-    return page.render("audiences.html", rows=rows[:ROWS], next=next, archived=archived, first=cursor is None)
+    return page.render(
+        "audiences.html", rows=rows[:ROWS], described=described, next=next, archived=archived, first=cursor is None
+    )
 
 
 @router.get("/audiences/new")
@@ -63,11 +41,11 @@ def new(page: Viewed, bot: str = "") -> Response:
 
 @router.post("/audiences/new")
 def create(page: Viewed, form: Posted) -> Response:
-    draft = _read(form)
+    draft = drafted(form)
     if "find" in form or "check" in form:
         return _form_page(page, None, draft, find=form.one("find_text"))
     try:
-        body = http.NewAudience(bot=draft.bot, name=draft.name, definition=_checked(draft))
+        body = http.NewAudience(bot=draft.bot, name=draft.name, definition=draft.definition())
         created = http.create(body, page.door, page.call(form), Response())
     except Refused as error:
         return _form_page(page, None, draft, error, form.one("find_text"))
@@ -79,13 +57,13 @@ def create(page: Viewed, form: Posted) -> Response:
 @router.post("/audiences/preview")
 def preview(page: Viewed, form: Posted) -> Response:
     """Whom the rules reach, while somebody is choosing them."""
-    return page.render("part_reach.html", reach=_reach(page, _read(form)), sample=True)
+    return page.render("part_reach.html", reach=_reach(page, drafted(form)), sample=True)
 
 
 @router.post("/audiences/people")
 def find(page: Viewed, form: Posted) -> Response:
     """People to choose from."""
-    return page.render("part_found.html", **_found(page, _read(form), form.one("find_text")))
+    return page.render("part_found.html", **_found(page, drafted(form), form.one("find_text")))
 
 
 @router.get("/audiences/{id}/reach")
@@ -95,19 +73,20 @@ def reach(id: UUID, page: Viewed) -> Response:
 
 @router.get("/audiences/{id}")
 def edit(id: UUID, page: Viewed) -> Response:
-    return _form_page(page, _row(page, id), _stored(page, _row(page, id)))
+    return _form_page(page, _row(page, id), _draft(page, _row(page, id)))
 
 
 @router.post("/audiences/{id}")
 def save(id: UUID, page: Viewed, form: Posted) -> Response:
-    row, draft = _row(page, id), _read(form)
+    row, draft = _row(page, id), drafted(form)
     if "find" in form or "check" in form:
         return _form_page(page, row, draft, find=form.one("find_text"))
     try:
-        body = http.AudienceChanges(name=draft.name, definition=_checked(draft))
+        body = http.AudienceChanges(name=draft.name, definition=draft.definition())
         http.edit(id, body, form.version, page.door, page.call(form), Response())
     except Refused as error:
-        return _form_page(page, _row(page, id), draft, error, form.one("find_text"))
+        now = _row(page, id)
+        return _form_page(page, now, replace(draft, version=now.version), error, form.one("find_text"))
     return page.redirect("/audiences", "audience_edited")
 
 
@@ -122,14 +101,14 @@ def archive(id: UUID, page: Viewed, form: Posted) -> Response:
         page.door.audiences.archive(id, page.call(form), form.version)
     except Refused as error:
         row = _row(page, id)
-        return _form_page(page, row, _stored(page, row), error)
+        return _form_page(page, row, _draft(page, row), error)
     return page.redirect("/audiences", "audience_archived")
 
 
 def _form_page(page: Page, row: Any, draft: Draft, error: Refused | None = None, find: str = "") -> Response:
     """`row` is the audience that is being changed; None for a new one."""
     told: Explanation | None = None if error is None else explain(error, page.words)
-    values = {name: _choices(page, draft, name) for name in ATTRIBUTES}
+    values = {name: _choices(page, draft, name) for name in SHOWN_FIELDS}
     return page.render(
         "audience.html",
         200 if error is None else status_of(error),
@@ -150,51 +129,26 @@ def _choices(page: Page, draft: Draft, attribute: str) -> list[str]:
 def _found(page: Page, draft: Draft, text: str) -> dict[str, Any]:
     """Those already chosen, and others to choose from."""
     directory = page.door.directory
-    chosen = [person for id in draft.members if (person := directory.get(id)) is not None and person.bot == draft.bot]
+    people = (directory.get(id) for id in draft.members[:CHOSEN_SHOWN])
     others = directory.page(bot=draft.bot, text=text.strip(), limit=FOUND_MAX + len(draft.members))
     inside = set(draft.members)
-    found = [person for person in others if person.id not in inside][:FOUND_MAX]
-    return {"chosen": chosen, "found": found, "find_text": text}
+    return {
+        "chosen": [person for person in people if person is not None and person.bot == draft.bot],
+        "chosen_too": draft.members[CHOSEN_SHOWN:],
+        "found": [person for person in others if person.id not in inside][:FOUND_MAX],
+        "find_text": text,
+    }
 
 
 def _reach(page: Page, draft: Draft) -> http.Preview | None:
     try:
-        return http.preview(http.PreviewRequest(bot=draft.bot, definition=_checked(draft)), page.door)
+        return http.preview(http.PreviewRequest(bot=draft.bot, definition=draft.definition()), page.door)
     except Refused:
         return None
 
 
-def _checked(draft: Draft) -> Any:
-    """The definition as HTTP v1 checks it; raises `BadDefinition`."""
-    try:
-        return http.PreviewRequest.model_validate({"bot": draft.bot, "definition": draft.definition}).definition
-    except ValidationError as error:
-        raise BadDefinition(reason="nothing chosen") from error
-
-
-def _read(form: Form) -> Draft:
-    ids = [int(id) for id in form.all("member") if id.isdecimal() and len(id) < 19]
-    return Draft(
-        bot=form.one("bot"),
-        name=form.one("name"),
-        kind=form.one("by"),
-        where={name: form.all(name) for name in ATTRIBUTES if form.all(name)},
-        members=ids,
-        version=form.version,
-        key=form.one("key"),
-    )
-
-
-def _stored(page: Page, row: Any) -> Draft:
-    definition = row.definition
-    return Draft(
-        bot=row.bot,
-        name=row.name,
-        kind=definition["kind"],
-        where=definition.get("where", {}),
-        members=page.door.queries.members(row.id) if definition["kind"] == "list" else [],
-        version=row.version,
-    )
+def _draft(page: Page, row: Any) -> Draft:
+    return stored(row, page.door.queries.members(row.id))
 
 
 def _row(page: Page, id: UUID) -> Any:

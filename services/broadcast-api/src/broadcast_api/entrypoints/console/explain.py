@@ -32,7 +32,7 @@ class Explanation:
 
 def explain(error: Refused, words: Words) -> Explanation:
     """In the words of HTTP v1, except where those speak of headers and fields."""
-    if error.code in _OWN:
+    if error.code in _OWN and not error.facts.get("path"):
         title, detail = _OWN[error.code]
         return Explanation(words.gettext(title), words.gettext(detail))
     title, template = TEXTS[error.code][words.language]

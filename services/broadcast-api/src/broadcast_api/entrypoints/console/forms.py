@@ -19,10 +19,11 @@ class Forged(Exception):
 
 
 class Form:
-    """The fields of a urlencoded body, in order. Line breaks are `\\n`, as the text had them before HTTP."""
+    """The fields of a urlencoded body, in order. Line breaks are `\\n`, as the text had them before HTTP; NUL characters,
+    which nobody can type and no database takes, are left out."""
 
     def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
-        self.fields = [(name, value.replace("\r\n", "\n")) for name, value in fields]
+        self.fields = [(name, value.replace("\r\n", "\n").replace("\0", "")) for name, value in fields]
 
     def one(self, name: str, default: str = "") -> str:
         """The first value of a field."""

@@ -37,7 +37,6 @@ THEMES = ("light", "dark")
 UTC_ZONE = ZoneInfo("UTC")
 
 
-
 @cache
 def environment(language: Language) -> Environment:
     """The templates, speaking one language."""
@@ -88,12 +87,16 @@ class Page:
 
     def text(self, template: str, **values: Any) -> str:
         """A template with what all of them may use."""
-        return environment(self.words.language).get_template(template).render(
-            page=self,
-            words=self.words,
-            num=self.words.number,
-            new_key=lambda: f"console-{uuid4().hex}",
-            **values,
+        return (
+            environment(self.words.language)
+            .get_template(template)
+            .render(
+                page=self,
+                words=self.words,
+                num=self.words.number,
+                new_key=lambda: f"console-{uuid4().hex}",
+                **values,
+            )
         )
 
     def render(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:

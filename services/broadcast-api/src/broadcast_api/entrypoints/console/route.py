@@ -8,6 +8,7 @@ from eventsourcing.persistence import PersistenceError
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -70,15 +71,22 @@ def failure(page: Page, error: Exception) -> Response:
         case Refused():
             status, told = status_of(error), explain(error, words)
         case Forged():
-            why = words.gettext("The form has expired or came from another site. Nothing was done. Open the page again.")
+            why = words.gettext(
+                "The form has expired or came from another site. Nothing was done. Open the page again."
+            )
             status, told = 403, Explanation(words.gettext("Please try again"), why)
-        case RequestValidationError():
+        case RequestValidationError() | ValidationError():
             status, told = 404, explain(NotFound("page", page.request.url.path), words)
         case HTTPException():
             status, told = error.status_code, explain(NotFound("page", page.request.url.path), words)
         case OperationalError() | InterfaceError() | PoolTimeout() | PersistenceError():
             log.warning("database_unavailable", extra={"error": str(error)})
-            status, told = 503, Explanation(words.gettext("Unavailable"), words.gettext("The database does not answer. Try again shortly."))
+            status, told = (
+                503,
+                Explanation(
+                    words.gettext("Unavailable"), words.gettext("The database does not answer. Try again shortly.")
+                ),
+            )
         case _:
             log.error("request_failed", extra={"path": page.request.url.path}, exc_info=error)
             why = words.gettext("Something went wrong on our side. It was logged under the number %(number)s.")

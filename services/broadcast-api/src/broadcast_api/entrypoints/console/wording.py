@@ -49,9 +49,7 @@ WHAT_HAPPENED = {
 
 CAUSES = {
     "content_refused": N_("Telegram refuses the text, so sending was stopped before more people were tried."),
-    "bot_unauthorized": N_(
-        "Telegram refuses the bot's token, so sending was stopped. An administrator has to act."
-    ),
+    "bot_unauthorized": N_("Telegram refuses the bot's token, so sending was stopped. An administrator has to act."),
 }
 
 ATTRIBUTES = {
@@ -59,6 +57,7 @@ ATTRIBUTES = {
     "department": N_("Department"),
     "position": N_("Position"),
     "language": N_("Language"),
+    "tags": N_("Tags"),
 }
 
 VALUES = {
