@@ -1,14 +1,18 @@
 """The audience is frozen once: everyone in it has exactly one row, whatever the slices and crashes."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from broadcast_api.adapters.schema import recipients
+from broadcast_api.domain.call import SYSTEM
 from broadcast_api.duties import freeze
 from broadcast_api.duties.freeze import Freezer
 from tests.integration.duties.stage import Stage
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -117,3 +121,37 @@ def test_two_freezers_at_once_freeze_everybody_once(stage: Stage) -> None:
         thread.join(60)
     assert [row.recipient_id for row in stage.deliveries(id)] == people
     assert sum(row.size for row in stage.batches(id)) == 200
+
+
+async def test_a_run_keeps_the_audience_that_it_was_sent_to(stage: Stage) -> None:
+    """Between two slices every audience in the rule is redefined."""
+    staff, others = stage.people(15, department="staff"), stage.people(15, department="yard")
+    listed = stage.audience({"kind": "list"}, members=staff)
+    rule = {"any": [{"audience": str(listed)}, {"field": "department", "in": ["yard"]}]}
+    audience = stage.audience({"kind": "rule", "rule": rule})
+    id = stage.sending(audience)
+    freezer = Freezer(stage.database, stage.runs, 4)
+    await freezer.step()
+    for changed, definition, members in (
+        (listed, {"kind": "list"}, others[:1]),
+        (audience, {"kind": "everyone"}, None),
+    ):
+        stored = stage.store.audience(changed)
+        stored.edit(name="other", definition=definition, members=members, call=SYSTEM)
+        stage.store.append(stored)
+    stage.views.catch_up()
+    while await freezer.step():
+        pass
+    assert [row.recipient_id for row in stage.deliveries(id)] == staff + others
+
+
+async def test_who_was_invited_and_never_came_is_not_attempted(stage: Stage) -> None:
+    stage.people(2)
+    with stage.database.write() as connection:
+        now = {"created_at": NOW, "updated_at": NOW}
+        connection.execute(insert(recipients).values(bot="main", external_id="E", status="not_started", **now))
+    id = stage.sending()
+    await frozen(stage)
+    invited, *_ = stage.deliveries(id)
+    assert (invited.position, invited.chat_id, invited.outcome) == (-1, 0, "not_started")
+    assert stage.run(id).size == 2

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import batches, deliveries
 from broadcast_api.duties.counting import lock_run, recount
+from broadcast_api.duties.reachability import learn
 from broadcast_contracts import BatchKey, Outcome, Result
 from broadcast_delivery.fold import Fold, Purpose
 
@@ -65,6 +66,8 @@ def write(database: Database, purpose: Purpose, advances: Sequence[Advance]) -> 
         rows = [row for advance in taken for row in _rows(purpose, advance)]
         if rows:
             connection.execute(_SEND if purpose == "send" else _RECALL, rows)
+        if purpose == "send":
+            learn(connection, rows)
         if purpose == "recall":
             for advance in taken:
                 recount_recall(connection, advance.place.run_id, advance.place.key.batch, advance.place.batch_size)
