@@ -230,3 +230,14 @@ async def test_a_silent_revokers_deletes_are_simply_repeated(world: World) -> No
     batch = Batch(world.key, "recall", EVERYONE)
     assert await world.worker().work(batch, world.pace, delete) is End.SEALED
     assert attempted == Counter(EVERYONE)
+
+
+async def test_a_worker_that_finds_a_batch_sealed_tells_how_it_stands(world: World) -> None:
+    """Whoever sealed it may have been killed before telling."""
+    await world.work()
+    told: list[bool] = []
+    late = Worker(
+        world.ledger, owner="late", lease=LEASE, window=5, on_step=lambda batch, state: told.append(state.sealed)
+    )
+    assert await world.work(late) is End.SEALED
+    assert told == [True]

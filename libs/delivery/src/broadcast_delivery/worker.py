@@ -90,8 +90,8 @@ class Worker:
     ) -> None:
         """`window` bounds the open attempts of a batch: what a crash can leave unconfirmed.
 
-        `stopped(key, leg)` is the hint that the run was stopped in that leg. `on_step` sees the state after each
-        append, at once: it must not wait. `owner` names the process.
+        `stopped(key, leg)` is the hint that the run was stopped in that leg. `on_step` sees the state as it was found
+        and after each append, at once: it must not wait. `owner` names the process.
         """
         self._ledger, self._owner, self._lease, self._window = ledger, owner, lease, window
         self._stopped, self._on_step = stopped, on_step
@@ -275,12 +275,17 @@ class _Task:
             await self._read()
             return False
         self._state.apply(Entry(version, record))
-        if self._worker._on_step:
-            self._worker._on_step(self._batch, self._state)
+        self._tell()
         return True
 
     async def _read(self) -> None:
         self._state = fold(await self._ledger.read(self._batch.key), self._batch.purpose)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Also what was only read: whoever appended it may have been killed before telling."""
+        if self._worker._on_step and self._state.version:
+            self._worker._on_step(self._batch, self._state)
 
     def _others(self) -> bool:
         """Whether anybody else has an attempt open."""
