@@ -1,4 +1,4 @@
-"""The table of a chaos run, in Markdown: nothing in it depends on the date or the machine but the recovery times."""
+"""The table of a chaos run, in Markdown."""
 
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -24,7 +24,8 @@ and BROADCASTS streams and the chats are compared; a scenario holds only when al
 |---|--:|--:|--:|--:|--:|--:|--:|
 """
 FOOT = """
-Made by `make chaos` (`CHAOS_REPEATS` repetitions of each scenario; `CHAOS_SEED` repeats a run's random instants).
+Made by `make chaos`; `CHAOS_REPEATS` is the number of repetitions, `CHAOS_SEED` fixes the random instants. Recovery
+times depend on the machine and its load; everything else must hold anywhere.
 """
 
 
@@ -32,12 +33,13 @@ class Report:
     """Collects accounts by scenario: the name of its test."""
 
     def __init__(self) -> None:
-        self._accounts: defaultdict[str, list[Account]] = defaultdict(list)
+        self._accounts: defaultdict[str, dict[str, Account]] = defaultdict(dict)
         self._held: Counter[str] = Counter()
         self._tried: Counter[str] = Counter()
 
-    def add(self, scenario: str, account: Account) -> None:
-        self._accounts[scenario].append(account)
+    def add(self, scenario: str, run: str, account: Account) -> None:
+        """The last account of a run is the one that counts."""
+        self._accounts[scenario][run] = account
 
     def ended(self, scenario: str, held: bool) -> None:
         """A repetition is over."""
@@ -48,7 +50,7 @@ class Report:
         path.write_text(HEAD + "".join(f"{self._row(scenario)}\n" for scenario in self._tried) + FOOT)
 
     def _row(self, scenario: str) -> str:
-        accounts, held, tried = self._accounts[scenario], self._held[scenario], self._tried[scenario]
+        accounts, held, tried = self._accounts[scenario].values(), self._held[scenario], self._tried[scenario]
         cells = [
             scenario.removeprefix("test_").replace("_", " "),
             str(tried) if held == tried else f"{held} of {tried} held",

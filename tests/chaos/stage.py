@@ -79,11 +79,11 @@ class Stage:
         await asyncio.sleep(self.luck.uniform(0, 0.05))
         return run
 
-    async def close_the_books(self, run: Run, bound: int = 0) -> Account:
+    async def close_the_books(self, run: Run, bound: int = 0, *, public_counts: bool = True) -> Account:
         """The common check of a run at rest, kept for the report."""
-        result = await account(run, self.js, bound)
+        result = await account(run, self.js, bound, public_counts=public_counts)
         print(f"{self.scenario}: {result}")
-        self.report.add(self.scenario, result)
+        self.report.add(self.scenario, run.id, result)
         return result
 
     def through(self, api_url: str) -> System:

@@ -13,7 +13,7 @@ from tests.chaos.run import patiently
 from tests.chaos.stage import Stage
 from tests.support.postgres import PostgresServer
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("chaos"), pytest.mark.timeout(300)]
 
 
 async def test_the_api_killed_around_send_starts_one_run(stage: Stage) -> None:

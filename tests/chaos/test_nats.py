@@ -6,7 +6,7 @@ import pytest
 
 from tests.chaos.stage import OPEN_ATTEMPTS, Stage
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("chaos"), pytest.mark.timeout(300)]
 
 
 async def test_nats_killed_under_load_and_started_again_delays_and_doubles_nothing(stage: Stage) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.run import Run
 from tests.chaos.stage import OPEN_ATTEMPTS, PEOPLE, Stage
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("chaos"), pytest.mark.timeout(300)]
 
 FIFTH = PEOPLE // 5
 
