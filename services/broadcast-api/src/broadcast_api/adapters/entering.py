@@ -76,8 +76,8 @@ def enter(
         _tag(connection, bot, "chat_id", in_order)
         _tag(connection, bot, "external_id", invited)
     if set(SEARCHED) & set(columns) and not set(SEARCHED) <= set(columns):
-        _search_again(connection, bot, "chat_id", list(by_chat))
-        _search_again(connection, bot, "external_id", list(by_external))
+        _search_again(connection, bot, "chat_id", list(known))
+        _search_again(connection, bot, "external_id", list(joined | waiting))
     created = len(by_chat) - len(known) + len(by_external) - len(joined | waiting)
     return Entered(created, len(by_chat) + len(by_external) - created)
 
