@@ -19,8 +19,10 @@ class Forged(Exception):
 
 
 class Form:
-    """The fields of a urlencoded body, in order. Line breaks are `\\n`, as the text had them before HTTP; NUL characters,
-    which nobody can type and no database takes, are left out."""
+    """The fields of a urlencoded body, in order, with the line breaks that the text had before HTTP.
+
+    NUL characters, which nobody can type and no database takes, are left out.
+    """
 
     def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
         self.fields = [(name, value.replace("\r\n", "\n").replace("\0", "")) for name, value in fields]

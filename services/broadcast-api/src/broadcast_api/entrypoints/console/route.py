@@ -32,6 +32,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Cache-Control": "no-store",
 }
 
 
@@ -46,12 +47,16 @@ class PageRoute(APIRoute):
                 response = await handler(request)
             except Exception as error:
                 response = failure(make_page(request), error)
-            for name, value in HEADERS.items():
-                response.headers.setdefault(name, value)
-            response.headers.setdefault("Cache-Control", "no-store")
-            return response
+            return secured(response)
 
         return handle
+
+
+def secured(response: Response) -> Response:
+    """With the headers that forbid a browser what no page of ours does."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def pages() -> APIRouter:
@@ -103,6 +108,6 @@ def install(app: FastAPI) -> None:
         wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
         if not wants_page or type(error) is not HTTPException:
             return otherwise(request, error)  # type: ignore[return-value]
-        return failure(make_page(request), error)
+        return secured(failure(make_page(request), error))
 
     app.add_exception_handler(404, not_found)

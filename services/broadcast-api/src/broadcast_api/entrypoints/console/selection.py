@@ -51,6 +51,8 @@ class Draft:
         if self.by == "rule":
             return {"kind": "rule", "rule": _read_rule(self.rule)}
         joined = {name: day for name, day in (("after", self.after), ("before", self.before)) if day}
+        if not joined and not self.where:
+            raise BadDefinition(reason="", path="")
         if not joined and self.where.keys() <= set(ATTRIBUTES):
             return {"kind": "attributes", "where": self.where}
         parts: list[dict[str, Any]] = [{"field": name, "in": values} for name, values in self.where.items()]
