@@ -110,9 +110,9 @@ def stop_by_hint_alone() -> contextlib.AbstractContextManager[Any]:
     """Stopped is recorded once the workers were told."""
 
     async def _stop(self: Settler, run: Row[Any]) -> bool:
-        await self._hint(run)
+        await self._hints.put(run.broadcast_id, run.run, run.leg, stopped=True)
         self._runs.record_frozen(run.broadcast_id, run.run, run.total, run.total - run.size)
-        self._runs.record_stopped(run.broadcast_id, run.run, counts_of(run))
+        self._runs.record_stopped(run.broadcast_id, run.run, run.leg, counts_of(run))
         return True
 
     return patch.object(Settler, "_stop", _stop)

@@ -14,6 +14,7 @@ from sqlalchemy import delete
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.directory import Directory
+from broadcast_api.adapters.doubts import Doubts
 from broadcast_api.adapters.entering import Person
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.schema import metadata
@@ -62,7 +63,8 @@ class World:
         self.runs = _Watched(self.store, self.views, self._note)
         directory = Directory(self.database)
         directory.upsert("main", [Person(chat_id=1000 + n) for n in range(PEOPLE)])
-        self.broadcasts = Broadcasts(self.store, self.views, directory, ("main",), self._wake)
+        doubts = Doubts(self.database)
+        self.broadcasts = Broadcasts(self.store, self.views, directory, doubts, ("main",), self._wake)
         audiences = Audiences(self.store, self.views, directory, ("main",))
         audience = audiences.create("main", "everyone", {"kind": "everyone"}, [], OFFICIAL)
         self.id: UUID = self.broadcasts.create("main", Draft("name", "run 1", audience.id), OFFICIAL).id

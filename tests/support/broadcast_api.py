@@ -73,9 +73,9 @@ class Api:
         if status in ("stopping", "stopped"):
             await self.press("stop", id)
         if status == "stopped":
-            self.runs.record_stopped(UUID(id), 1, Counts(total=1, pending=1))
+            self.runs.record_stopped(UUID(id), 1, 1, Counts(total=1, pending=1))
         if status in ("sent", "recalling"):
-            self.runs.record_sent(UUID(id), 1, Counts(total=1, delivered=1))
+            self.runs.record_sent(UUID(id), 1, 1, Counts(total=1, delivered=1))
         if status == "recalling":
             await self.press("recall", id)
         return id

@@ -10,13 +10,21 @@ from broadcast_contracts import Cause, Counts
 from tests.support.broadcast_api import Api, key
 
 REFUSALS = {
-    "created": {"stop": "not_sending", "resume": "not_stopped", "recall": "not_recallable"},
+    "created": {
+        "stop": "not_sending",
+        "resume": "not_stopped",
+        "answer": "not_at_rest",
+        "resend": "not_sent",
+        "recall": "not_recallable",
+    },
     "sending": {
         "edit": "not_created",
         "delete": "not_created",
         "test": "not_created",
         "send": "not_created",
         "resume": "not_stopped",
+        "answer": "not_at_rest",
+        "resend": "not_sent",
         "recall": "not_recallable",
     },
     "stopping": {
@@ -26,6 +34,8 @@ REFUSALS = {
         "send": "not_created",
         "stop": "already_stopping",
         "resume": "not_stopped",
+        "answer": "not_at_rest",
+        "resend": "not_sent",
         "recall": "not_recallable",
     },
     "stopped": {
@@ -34,6 +44,7 @@ REFUSALS = {
         "test": "not_created",
         "send": "not_created",
         "stop": "not_sending",
+        "resend": "not_sent",
     },
     "sent": {
         "edit": "not_created",
@@ -50,6 +61,8 @@ REFUSALS = {
         "send": "not_created",
         "stop": "not_sending",
         "resume": "not_stopped",
+        "answer": "not_at_rest",
+        "resend": "not_sent",
         "recall": "not_recallable",
     },
 }
@@ -78,6 +91,8 @@ async def _do(api: Api, command: str, id: str, version: int) -> httpx.Response:
     if command == "test":
         (somebody,) = await api.people(1001)
         return await api.http.post(f"{path}/test", json={"recipient_id": somebody})
+    if command == "answer":
+        return await api.http.post(f"{path}/unconfirmed", json={"answer": "leave", "recipients": "all"})
     return await api.press(command, id)
 
 
@@ -89,10 +104,10 @@ async def test_a_broadcast_goes_all_the_way_round_and_gets_a_second_run(api: Api
     assert (sending.status_code, sending.json()["status"], sending.json()["run"]) == (202, "sending", 1)
     stopping = (await api.press("stop", id)).json()
     assert (stopping["status"], stopping["stopping"], stopping["stop_cause"]) == ("sending", True, None)
-    api.runs.record_stopped(UUID(id), 1, Counts(total=2, pending=2))
+    api.runs.record_stopped(UUID(id), 1, 1, Counts(total=2, pending=2))
     assert (await api.get(id))["status"] == "stopped"
     assert (await api.press("resume", id)).json()["status"] == "sending"
-    api.runs.record_sent(UUID(id), 1, Counts(total=2, delivered=2))
+    api.runs.record_sent(UUID(id), 1, 2, Counts(total=2, delivered=2))
     assert (await api.get(id))["status"] == "sent"
     assert (await api.press("recall", id)).json()["status"] == "recalling"
     api.runs.record_recalled(UUID(id), 1, Counts(total=2, delivered=2, recalled=2))
@@ -102,7 +117,7 @@ async def test_a_broadcast_goes_all_the_way_round_and_gets_a_second_run(api: Api
 
 async def test_everybody_accounted_for_before_the_stop_took_effect_means_sent(api: Api) -> None:
     id = await api.in_state("stopping")
-    api.runs.record_sent(UUID(id), 1, Counts(total=1, delivered=1))
+    api.runs.record_sent(UUID(id), 1, 1, Counts(total=1, delivered=1))
     assert (await api.get(id))["status"] == "sent"
     assert (await api.get(id))["stopping"] is False
 
@@ -120,8 +135,8 @@ async def test_facts_about_another_run_or_a_passed_state_are_ignored(api: Api) -
     before = await api.get(id)
     for run in (1, 2):
         api.runs.record_frozen(UUID(id), run, 5, 0)
-        api.runs.record_stopped(UUID(id), run, Counts())
-        api.runs.record_sent(UUID(id), run, Counts())
+        api.runs.record_stopped(UUID(id), run, 1, Counts())
+        api.runs.record_sent(UUID(id), run, 1, Counts())
         api.runs.record_recalled(UUID(id), run, Counts())
         api.runs.halt(UUID(id), run, Cause.CONTENT_REFUSED, "")
     assert await api.get(id) == before

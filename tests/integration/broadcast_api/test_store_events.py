@@ -161,6 +161,8 @@ STORED: dict[str, dict[str, Any]] = {
     "broadcast.stopped": {"run": 1, "counts": {"total": 2}},
     "broadcast.resumed": {"run": 1, "leg": 2},
     "broadcast.sent": {"run": 1, "counts": {"total": 2}},
+    "broadcast.unconfirmed_answered": {"run": 1, "leg": 3, "answer": "resend", "recipients": [5], "people": 1},
+    "broadcast.resend_requested": {"run": 1, "leg": 4, "people": 2},
     "broadcast.recall_requested": {"run": 1},
     "broadcast.recalled": {"run": 1, "counts": {"total": 2}},
     "broadcast.edited": {
@@ -188,7 +190,7 @@ def test_events_stored_by_an_earlier_version_still_load(store: EventStore) -> No
     ]
     store.recorder.insert_events(rows)
     found = store.broadcast(id)
-    assert (found.version, found.deleted, found.run, found.leg, found.name, found.tests) == (12, True, 1, 2, "Новое", 1)
+    assert (found.version, found.deleted, found.run, found.leg, found.name, found.tests) == (14, True, 1, 4, "Новое", 1)
     topics = {event.TOPIC for event in vars(Broadcast).values() if isinstance(event, type) and hasattr(event, "TOPIC")}
     assert topics == set(STORED)
 

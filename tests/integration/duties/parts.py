@@ -2,6 +2,7 @@
 
 from nats.js import JetStreamContext
 
+from broadcast_api.duties.decisions import Decisions
 from broadcast_api.duties.freeze import Freezer
 from broadcast_api.duties.hints import Hints
 from broadcast_api.duties.issue import Issuer
@@ -30,7 +31,8 @@ class Parts:
         self.sends = Projection(js, database, self.ledger, runs, "send", lambda: None)
         self.recalls = Projection(js, database, self.recall_ledger, runs, "recall", lambda: None)
         self.settler = Settler(database, self.ledger, runs, hints, patience)
-        self.recall = RecallPlanner(js, database, stage.store, runs, WINDOW)
+        self.decisions = Decisions(js, database, self.ledger)
+        self.recall = RecallPlanner(js, database, stage.store, self.recall_ledger, runs, WINDOW)
         self.sweeper = Sweeper(js, database, self.issuer, self.recall)
 
     async def go(self) -> None:
@@ -38,6 +40,6 @@ class Parts:
         for projection in (self.sends, self.recalls):
             while await projection.step():
                 pass
-        for step in (self.freezer.step, self.planner.step, self.recall.step, self.settler.step):
+        for step in (self.freezer.step, self.decisions.step, self.planner.step, self.recall.step, self.settler.step):
             while await step():
                 pass

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Row, func, insert, select
 
 from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.doubts import Doubts
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.schema import batches, deliveries, recipients, runs
 from broadcast_api.adapters.views import Views
@@ -14,7 +15,8 @@ from broadcast_api.application.runs import Runs
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast, Status
 from broadcast_api.domain.call import SYSTEM
-from broadcast_contracts import BatchKey
+from broadcast_api.duties.counting import counts_of
+from broadcast_contracts import Answer, BatchKey, Counts
 
 BATCH = 10
 
@@ -29,6 +31,7 @@ class Stage:
         self.store = EventStore(store_url)
         self.views = Views(self.database, self.store, batch_size)
         self.runs = Runs(self.store, self.views)
+        self.doubts = Doubts(self.database)
 
     def again(self) -> "Stage":
         return Stage(*self.urls, self.batch_size)
@@ -83,6 +86,17 @@ class Stage:
                 broadcast.delete(SYSTEM)
         self._stored(broadcast)
 
+    def answer(self, id: UUID, answer: Answer, recipients: list[int] | None) -> None:
+        broadcast = self.store.broadcast(id)
+        people = self.doubts.unanswered(id, broadcast.run) if recipients is None else len(recipients)
+        broadcast.answer(answer, recipients, people, SYSTEM)
+        self._stored(broadcast)
+
+    def resend(self, id: UUID) -> None:
+        broadcast = self.store.broadcast(id)
+        broadcast.resend(self.doubts.reachable_again(id, broadcast.run), SYSTEM)
+        self._stored(broadcast)
+
     def test(self, id: UUID, recipient_id: int) -> int:
         broadcast = self.store.broadcast(id)
         number = broadcast.request_test(recipient_id, SYSTEM)
@@ -105,6 +119,9 @@ class Stage:
     def run(self, id: UUID, run: int = 1) -> Row[Any]:
         with self.database.read() as connection:
             return connection.execute(select(runs).where(runs.c.broadcast_id == id, runs.c.run == run)).one()
+
+    def counts(self, id: UUID, run: int = 1) -> Counts:
+        return counts_of(self.run(id, run))
 
     def batches(self, id: UUID, run: int = 1) -> list[Row[Any]]:
         """Without the batch of those known to be unreachable."""

@@ -92,6 +92,12 @@ class Owner:
         version = await self._ledger.append(self._key, self.state.version, seal, rollup=True)
         self.state.apply(Entry(version, seal))
 
+    async def fact(self, i: int, window: int, message: int) -> None:
+        """What an owner that was given up reports after all."""
+        await self.look()
+        fact = Result(i=i, window=window, outcome=Outcome.DELIVERED, messages=[message], at=SENT_AT)
+        await self.append(ProgressV1(nonce=nonce(), owner="owner", results=[fact]))
+
     async def append(self, record: LedgerRecord) -> None:
         version = await self._ledger.append(self._key, self.state.version, record)
         self.state.apply(Entry(version, record))

@@ -10,13 +10,18 @@ from broadcast_api.domain.call import Actor, Call
 from broadcast_api.domain.errors import (
     AlreadyStopping,
     KeyReused,
+    NobodyToResendTo,
+    NobodyUnconfirmed,
+    NotAtRest,
     NotCreated,
     NotFound,
     NotRecallable,
     NotSending,
+    NotSent,
     NotStopped,
     Refused,
 )
+from broadcast_contracts import Answer
 
 AUDIENCE = UUID(int=7)
 CALL = Call(Actor("Petrova", "HR"), "req-1")
@@ -56,12 +61,14 @@ COMMANDS: dict[str, Callable[[Broadcast], object]] = {
     "send": lambda broadcast: broadcast.send("Все", CALL),
     "stop": lambda broadcast: broadcast.stop("operator", "", CALL),
     "resume": lambda broadcast: broadcast.resume(CALL),
+    "answer": lambda broadcast: broadcast.answer(Answer.LEAVE, None, 2, CALL),
+    "resend": lambda broadcast: broadcast.resend(2, CALL),
     "recall": lambda broadcast: broadcast.recall(CALL),
 }
 RECORDS: dict[str, Callable[[Broadcast], object]] = {
     "frozen": lambda broadcast: broadcast.record_frozen(broadcast.run, 3, 1),
-    "stopped": lambda broadcast: broadcast.record_stopped(broadcast.run, COUNTS),
-    "sent": lambda broadcast: broadcast.record_sent(broadcast.run, COUNTS),
+    "stopped": lambda broadcast: broadcast.record_stopped(broadcast.run, broadcast.leg, COUNTS),
+    "sent": lambda broadcast: broadcast.record_sent(broadcast.run, broadcast.leg, COUNTS),
     "recalled": lambda broadcast: broadcast.record_recalled(broadcast.run, COUNTS),
 }
 PATHS = {
@@ -79,9 +86,9 @@ ALLOWED: dict[str, set[str]] = {
     "created": {"edit", "delete", "test", "send"},
     "sending": {"stop"},
     "stopping": set(),
-    "stopped": {"resume", "recall"},
+    "stopped": {"resume", "recall", "answer"},
     "resumed": {"stop"},
-    "sent": {"recall"},
+    "sent": {"recall", "answer", "resend"},
     "recalling": set(),
     "created again": {"edit", "delete", "test", "send"},
     "deleted": set(),
@@ -93,6 +100,8 @@ REFUSALS: dict[str, type[Refused]] = {
     "send": NotCreated,
     "stop": NotSending,
     "resume": NotStopped,
+    "answer": NotAtRest,
+    "resend": NotSent,
     "recall": NotRecallable,
 }
 
@@ -143,11 +152,40 @@ def test_a_fact_counts_once_and_only_where_it_can_be_true(record: str, states: s
 def test_a_fact_about_another_run_is_ignored() -> None:
     broadcast = at("stopping")
     version = broadcast.version
-    for run in (0, 2):
-        broadcast.record_frozen(run, 3, 0)
-        broadcast.record_stopped(run, COUNTS)
-        broadcast.record_sent(run, COUNTS)
+    for run, leg in ((0, 1), (2, 1), (1, 2)):
+        broadcast.record_frozen(0, 3, 0)
+        broadcast.record_stopped(run, leg, COUNTS)
+        broadcast.record_sent(run, leg, COUNTS)
     assert broadcast.version == version
+
+
+def test_a_settler_that_slept_cannot_end_the_leg_of_a_resend() -> None:
+    broadcast = at("sent")
+    broadcast.resend(1, CALL)
+    broadcast.record_sent(1, 1, COUNTS)
+    assert broadcast.status is Status.SENDING
+    broadcast.record_sent(1, 2, COUNTS)
+    assert broadcast.status is Status.SENT
+
+
+@pytest.mark.parametrize("state", ["stopped", "sent"])
+def test_of_the_answers_only_a_resend_goes_on_with_sending(state: str) -> None:
+    for answer in Answer:
+        broadcast = at(state)
+        before = broadcast.status
+        broadcast.answer(answer, [7], 1, CALL)
+        again = answer is Answer.RESEND
+        assert broadcast.status is (Status.SENDING if again else before)
+        assert (broadcast.run, broadcast.leg) == (1, 2 if again else 1)
+
+
+def test_an_answer_about_nobody_and_a_resend_to_nobody_are_refused() -> None:
+    broadcast = at("sent")
+    with pytest.raises(NobodyUnconfirmed):
+        broadcast.answer(Answer.LEAVE, None, 0, CALL)
+    with pytest.raises(NobodyToResendTo):
+        broadcast.resend(0, CALL)
+    assert broadcast.version == at("sent").version
 
 
 def test_runs_and_legs_are_counted() -> None:
@@ -185,7 +223,7 @@ def test_an_edit_that_changes_nothing_is_no_event() -> None:
 def test_every_event_says_who_and_under_which_request() -> None:
     broadcast = created()
     broadcast.send("Все", CALL)
-    broadcast.record_sent(1, COUNTS)
+    broadcast.record_sent(1, 1, COUNTS)
     _, sent, done = broadcast.collect_events()
     assert isinstance(sent, Broadcast.SendingStarted)
     assert (sent.by, sent.request) == ({"name": "Petrova", "position": "HR"}, {"id": "req-1"})

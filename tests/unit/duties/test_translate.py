@@ -10,7 +10,7 @@ from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast
 from broadcast_api.domain.call import SYSTEM, Actor, Call
 from broadcast_api.duties.translate import translate
-from broadcast_contracts import PUBLIC_EVENTS, BroadcastEvent, Cause, Counts, StopRequestedV1
+from broadcast_contracts import PUBLIC_EVENTS, Answer, BroadcastEvent, Cause, Counts, StopRequestedV1
 from broadcast_contracts import Actor as PublicActor
 
 COUNTS = {"total": 3, "delivered": 2, "pending": 1}
@@ -42,9 +42,13 @@ def a_life() -> list[AggregateEvent]:
     broadcast.send("all", BY)
     broadcast.record_frozen(1, 3, 1)
     broadcast.stop("content_refused", "can't parse", SYSTEM)
-    broadcast.record_stopped(1, COUNTS)
+    broadcast.record_stopped(1, 1, COUNTS)
     broadcast.resume(BY)
-    broadcast.record_sent(1, COUNTS)
+    broadcast.record_sent(1, 2, COUNTS)
+    broadcast.answer(Answer.RESEND, [7], 1, BY)
+    broadcast.record_sent(1, 3, COUNTS)
+    broadcast.resend(2, BY)
+    broadcast.record_sent(1, 4, COUNTS)
     broadcast.recall(BY)
     broadcast.record_recalled(1, COUNTS)
     return [*deleted.collect_events(), *broadcast.collect_events()]  # type: ignore[list-item]
@@ -62,7 +66,7 @@ def test_every_public_event_is_told_by_some_stored_one() -> None:
 
 
 def test_versions_are_those_of_the_aggregate() -> None:
-    assert [event.version for event in public()] == [1, 2, *range(1, 12)][: len(a_life())]
+    assert [event.version for event in public()] == [1, 2, *range(1, 16)][: len(a_life())]
 
 
 def test_an_event_says_who_did_it_or_that_it_was_the_system() -> None:

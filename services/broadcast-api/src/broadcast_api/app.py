@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.directory import Directory
+from broadcast_api.adapters.doubts import Doubts
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.imports import Imports
 from broadcast_api.adapters.queries import Queries
@@ -87,7 +88,9 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
 
     services = Services(
         bots=settings.bots,
-        broadcasts=Broadcasts(store, views, directory, settings.bots, background.wake if background else _nobody),
+        broadcasts=Broadcasts(
+            store, views, directory, Doubts(database), settings.bots, background.wake if background else _nobody
+        ),
         audiences=Audiences(store, views, directory, settings.bots),
         directory=directory,
         imports=imports,

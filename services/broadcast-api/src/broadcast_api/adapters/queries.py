@@ -82,7 +82,9 @@ class Queries:
         found = self._first(select(runs.c.id).where(runs.c.broadcast_id == broadcast_id, runs.c.run == run))
         return None if found is None else int(found.id)
 
-    def deliveries(self, run_id: int, *, outcome: str | None, after: int | None, limit: int) -> Sequence[Row[Any]]:
+    def deliveries(
+        self, run_id: int, *, outcome: str | None, answered: bool | None = None, after: int | None, limit: int
+    ) -> Sequence[Row[Any]]:
         """The recipients of a run in order of position, each with what the directory says of them."""
         people = [recipients.c[name] for name in ("first_name", "last_name", "username", "department")]
         query = (
@@ -94,12 +96,14 @@ class Queries:
         )
         if after is not None:
             query = query.where(deliveries.c.position > after)
+        if answered is not None:
+            query = query.where(deliveries.c.answer.is_not(None) if answered else deliveries.c.answer.is_(None))
         return self._all(query if outcome is None else query.where(_with_outcome(outcome)))
 
-    def export(self, run_id: int, *, outcome: str | None) -> Iterator[Row[Any]]:
+    def export(self, run_id: int, *, outcome: str | None, answered: bool | None = None) -> Iterator[Row[Any]]:
         """All of them, a page at a time: memory stays flat."""
         after: int | None = None
-        while page := self.deliveries(run_id, outcome=outcome, after=after, limit=EXPORT_PAGE):
+        while page := self.deliveries(run_id, outcome=outcome, answered=answered, after=after, limit=EXPORT_PAGE):
             yield from page
             after = page[-1].position
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    exists,
     literal_column,
     text,
 )
@@ -224,6 +225,27 @@ nothing left to look up: lists and other audiences are written out. `size` count
 everybody.
 """
 
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("runs.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("answer", String(16)),
+    Column("recipients", JSON(none_as_null=True)),
+    Column("carried_out", Boolean, nullable=False, default=False),
+    Index(
+        "decisions_to_carry_out",
+        "run_id",
+        sqlite_where=text("NOT carried_out"),
+        postgresql_where=text("NOT carried_out"),
+    ),
+)
+"""What operators decided about recipients of a run, in order; `number` is the version of the event that says so.
+
+`answer` is about the unconfirmed: `recipients` (directory ids) or, where that is null, all without an answer. It is
+null where those who failed and can be reached now are sent to again. A run goes on when all are carried out.
+"""
+
 batches = Table(
     "batches",
     metadata,
@@ -258,7 +280,7 @@ batches = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("run_id", BigInteger, ForeignKey("runs.id"), primary_key=True),
+    Column("run_id", BigInteger, primary_key=True),  # no foreign key: its check would double the time of the freeze
     Column("position", Integer, primary_key=True),
     Column("recipient_id", BigInteger, nullable=False),
     Column("chat_id", BigInteger, nullable=False),
@@ -266,6 +288,7 @@ deliveries = Table(
     Column("reason", Text),
     Column("message_ids", Text),
     Column("sent_at", BigInteger),
+    Column("answer", String(16)),
     Column("recall_outcome", String(16)),
     Column("recall_reason", Text),
     sqlite_with_rowid=False,
@@ -273,7 +296,7 @@ deliveries = Table(
 """A recipient of a run: batch = position // batch size, recipient i of the batch = position % batch size.
 
 Negative positions belong to batch -1. `outcome` is null while pending; `message_ids` is a comma-separated list;
-`sent_at` is unix seconds.
+`sent_at` is unix seconds; `answer` is what an operator decided where the outcome is in doubt: delivered or leave.
 """
 
 exceptional = deliveries.c.outcome.is_not(None) & (deliveries.c.outcome != literal_column("'delivered'"))
@@ -287,3 +310,6 @@ Index(
     sqlite_where=exceptional,
     postgresql_where=exceptional,
 )
+
+undecided = exists().where(decisions.c.run_id == runs.c.id, ~decisions.c.carried_out).correlate(runs)
+"""A run for which something was decided that is not carried out yet."""

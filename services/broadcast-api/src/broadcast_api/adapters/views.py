@@ -11,13 +11,22 @@ from sqlalchemy import Connection, delete, insert, select, update
 from broadcast_api.adapters.audience_sql import resolve
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
-from broadcast_api.adapters.schema import audience_members, audiences, batches, broadcasts, deliveries, positions, runs
+from broadcast_api.adapters.schema import (
+    audience_members,
+    audiences,
+    batches,
+    broadcasts,
+    decisions,
+    deliveries,
+    positions,
+    runs,
+)
 from broadcast_api.adapters.schema import recipients as directory
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast, Status
 from broadcast_api.domain.errors import BadDefinition
 from broadcast_api.domain.rules import NOBODY
-from broadcast_contracts import Content, Outcome
+from broadcast_contracts import Answer, Content, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +113,16 @@ def apply(connection: Connection, event: AggregateEvent, batch_size: int) -> Non
             _broadcast(connection, event, status=Status.STOPPED, stopping=False)
             _run(connection, id, event.run, state="stopped")
         case Broadcast.Resumed():
-            _broadcast(connection, event, status=Status.SENDING, stop_cause=None, stop_detail=None)
-            _run(connection, id, event.run, state="sending", leg=event.leg)
+            _go_on(connection, event)
+        case Broadcast.UnconfirmedAnswered():
+            if event.answer == Answer.RESEND:
+                _go_on(connection, event)
+            _broadcast(connection, event)
+            whom = event.recipients if isinstance(event.recipients, list) else None
+            _decide(connection, event, answer=event.answer, recipients=whom)
+        case Broadcast.ResendRequested():
+            _go_on(connection, event)
+            _decide(connection, event)
         case Broadcast.Sent():
             _broadcast(connection, event, status=Status.SENT, stopping=False, stop_cause=None, stop_detail=None)
             _run(connection, id, event.run, state="sent")
@@ -155,6 +172,21 @@ def _members(connection: Connection, audience_id: UUID, members: list[int]) -> N
 
 def _run(connection: Connection, broadcast_id: UUID, run: int, **values: Any) -> None:
     connection.execute(update(runs).where(runs.c.broadcast_id == broadcast_id, runs.c.run == run).values(**values))
+
+
+def _go_on(
+    connection: Connection, event: Broadcast.Resumed | Broadcast.UnconfirmedAnswered | Broadcast.ResendRequested
+) -> None:
+    _broadcast(connection, event, status=Status.SENDING, stop_cause=None, stop_detail=None)
+    _run(connection, event.originator_id, event.run, state="sending", leg=event.leg)
+
+
+def _decide(
+    connection: Connection, event: Broadcast.UnconfirmedAnswered | Broadcast.ResendRequested, **values: Any
+) -> None:
+    of_run = (runs.c.broadcast_id == event.originator_id) & (runs.c.run == event.run)
+    run_id = connection.execute(select(runs.c.id).where(of_run)).scalar_one()
+    connection.execute(insert(decisions).values(run_id=run_id, number=event.originator_version, **values))
 
 
 def _start_run(connection: Connection, broadcast_id: UUID, run: int, state: str, batch_size: int, at: datetime) -> None:

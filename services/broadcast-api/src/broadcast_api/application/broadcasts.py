@@ -1,12 +1,12 @@
 """What officials do with broadcasts. Synchronous: call it from a thread."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from broadcast_api.application.draft import Draft, checked
 from broadcast_api.application.obey import obey
-from broadcast_api.application.ports import Conflict, People, ReadModels, Store
+from broadcast_api.application.ports import Conflict, Doubts, People, ReadModels, Store
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast
 from broadcast_api.domain.call import Call
@@ -14,12 +14,13 @@ from broadcast_api.domain.errors import (
     AudienceArchived,
     AudienceEmpty,
     NotFound,
+    NotUnconfirmed,
     OtherBot,
     UnknownAudience,
     UnknownBot,
     UnknownRecipients,
 )
-from broadcast_contracts import Cause
+from broadcast_contracts import Answer, Cause
 
 
 def id_of_key(kind: str, key: str) -> UUID:
@@ -34,9 +35,16 @@ class Broadcasts:
     """
 
     def __init__(
-        self, store: Store, views: ReadModels, people: People, bots: Collection[str], wake: Callable[[], None]
+        self,
+        store: Store,
+        views: ReadModels,
+        people: People,
+        doubts: Doubts,
+        bots: Collection[str],
+        wake: Callable[[], None],
     ) -> None:
-        self._store, self._views, self._people, self._bots, self._wake = store, views, people, bots, wake
+        self._store, self._views, self._people, self._doubts = store, views, people, doubts
+        self._bots, self._wake = bots, wake
 
     def create(self, bot: str, draft: Draft, call: Call) -> Broadcast:
         """Draw one up."""
@@ -98,6 +106,28 @@ class Broadcasts:
     def resume(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
         """Go on with those not yet attempted."""
         return self._obey(id, lambda broadcast: broadcast.resume(call), call, expected)
+
+    def answer(
+        self, id: UUID, answer: Answer, recipients: Sequence[int] | None, call: Call, expected: int | None = None
+    ) -> Broadcast:
+        """Decide about unconfirmed recipients: these (directory ids), or everybody who is open (None)."""
+        ids = None if recipients is None else sorted(set(recipients))
+
+        def decide(broadcast: Broadcast) -> None:
+            people = self._doubts.unanswered(broadcast.id, broadcast.run) if ids is None else len(ids)
+            broadcast.answer(answer, ids, people, call)
+            if ids and (others := self._doubts.others(broadcast.id, broadcast.run, ids)):
+                raise NotUnconfirmed(ids=others[:20])
+
+        return self._obey(id, decide, call, expected)
+
+    def resend(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
+        """Go on with those who could not be reached then and can be now."""
+
+        def decide(broadcast: Broadcast) -> None:
+            broadcast.resend(self._doubts.reachable_again(broadcast.id, broadcast.run), call)
+
+        return self._obey(id, decide, call, expected)
 
     def recall(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
         """Delete what the latest run delivered."""

@@ -38,6 +38,22 @@ class ReadModels(Protocol):
         ...
 
 
+class Doubts(Protocol):
+    """Whom a run did not reach for certain."""
+
+    def unanswered(self, broadcast_id: UUID, run: int) -> int:
+        """How many recipients of the run are unconfirmed and open."""
+        ...
+
+    def others(self, broadcast_id: UUID, run: int, ids: Sequence[int]) -> list[int]:
+        """Those of the directory ids who are not unconfirmed in the run."""
+        ...
+
+    def reachable_again(self, broadcast_id: UUID, run: int) -> int:
+        """How many of those the run failed to reach can be reached now."""
+        ...
+
+
 class People(Protocol):
     """The directory."""
 

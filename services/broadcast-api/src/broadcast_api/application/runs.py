@@ -11,7 +11,7 @@ from broadcast_contracts import Cause, Counts
 
 
 class Runs:
-    """Facts about another run, or about a state that has passed, are ignored."""
+    """Facts about another run or leg, or about a state that has passed, are ignored."""
 
     def __init__(self, store: Store, views: ReadModels) -> None:
         self._store, self._views = store, views
@@ -20,13 +20,13 @@ class Runs:
         """Everyone of the run is known."""
         self._record(broadcast_id, lambda broadcast: broadcast.record_frozen(run, total, unreachable))
 
-    def record_stopped(self, broadcast_id: UUID, run: int, counts: Counts) -> None:
+    def record_stopped(self, broadcast_id: UUID, run: int, leg: int, counts: Counts) -> None:
         """No message of this run leaves until it is resumed."""
-        self._record(broadcast_id, lambda broadcast: broadcast.record_stopped(run, counts.model_dump()))
+        self._record(broadcast_id, lambda broadcast: broadcast.record_stopped(run, leg, counts.model_dump()))
 
-    def record_sent(self, broadcast_id: UUID, run: int, counts: Counts) -> None:
+    def record_sent(self, broadcast_id: UUID, run: int, leg: int, counts: Counts) -> None:
         """Every recipient is accounted for."""
-        self._record(broadcast_id, lambda broadcast: broadcast.record_sent(run, counts.model_dump()))
+        self._record(broadcast_id, lambda broadcast: broadcast.record_sent(run, leg, counts.model_dump()))
 
     def record_recalled(self, broadcast_id: UUID, run: int, counts: Counts) -> None:
         """Every delivered message is gone or known to stay."""

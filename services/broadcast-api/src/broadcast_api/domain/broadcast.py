@@ -8,13 +8,18 @@ from eventsourcing.domain import Aggregate
 from broadcast_api.domain.call import SYSTEM, Call, Obeyed, already_obeyed
 from broadcast_api.domain.errors import (
     AlreadyStopping,
+    NobodyToResendTo,
+    NobodyUnconfirmed,
+    NotAtRest,
     NotCreated,
     NotFound,
     NotRecallable,
     NotSending,
+    NotSent,
     NotStopped,
     WrongState,
 )
+from broadcast_contracts import Answer
 
 
 class Status(StrEnum):
@@ -28,7 +33,7 @@ class Status(StrEnum):
 
 
 class Broadcast(Aggregate):
-    """Each `send` opens a new run (1, 2, 3…); each `resume` a new leg of that run."""
+    """Each `send` opens a new run (1, 2, 3…); each `resume` and each resend a new leg of that run."""
 
     TOPIC = "broadcast"
 
@@ -116,6 +121,31 @@ class Broadcast(Aggregate):
         TOPIC = "broadcast.resumed"
         run: int
         leg: int
+
+        def assign(self, aggregate: "Broadcast") -> None:
+            aggregate.status, aggregate.leg = Status.SENDING, self.leg
+
+    class UnconfirmedAnswered(Event):
+        """`recipients` are directory ids or "all"; `people` is how many that was. A resend opens the leg `leg`."""
+
+        TOPIC = "broadcast.unconfirmed_answered"
+        run: int
+        leg: int
+        answer: str
+        recipients: list[int] | str
+        people: int
+
+        def assign(self, aggregate: "Broadcast") -> None:
+            if self.answer == Answer.RESEND:
+                aggregate.status, aggregate.leg = Status.SENDING, self.leg
+
+    class ResendRequested(Event):
+        """`people` is how many could be reached when it was asked for."""
+
+        TOPIC = "broadcast.resend_requested"
+        run: int
+        leg: int
+        people: int
 
         def assign(self, aggregate: "Broadcast") -> None:
             aggregate.status, aggregate.leg = Status.SENDING, self.leg
@@ -243,11 +273,30 @@ class Broadcast(Aggregate):
         self._require(Status.STOPPED, NotStopped)
         self.trigger_event(self.Resumed, run=self.run, leg=self.leg + 1, **call.fields())
 
+    def answer(self, answer: Answer, recipients: list[int] | None, people: int, call: Call) -> None:
+        """Decide about unconfirmed recipients of the latest run: these (directory ids), or all who are open (None).
+
+        `people` is how many that is. A resend goes on with sending: with them, and with whoever is pending.
+        """
+        self._require_rest(NotAtRest)
+        if not people:
+            raise NobodyUnconfirmed
+        leg = self.leg + (answer is Answer.RESEND)
+        whom = {"recipients": "all" if recipients is None else recipients, "people": people}
+        self.trigger_event(
+            self.UnconfirmedAnswered, run=self.run, leg=leg, answer=answer.value, **whom, **call.fields()
+        )
+
+    def resend(self, people: int, call: Call) -> None:
+        """Go on with those of the latest run who could not be reached then and can be now: `people` of them."""
+        self._require(Status.SENT, NotSent)
+        if not people:
+            raise NobodyToResendTo
+        self.trigger_event(self.ResendRequested, run=self.run, leg=self.leg + 1, people=people, **call.fields())
+
     def recall(self, call: Call) -> None:
         """Delete what the latest run delivered."""
-        self._exists()
-        if self.status not in (Status.STOPPED, Status.SENT):
-            raise NotRecallable(self.status, stopping=self.stopping)
+        self._require_rest(NotRecallable)
         self.trigger_event(self.RecallRequested, run=self.run, **call.fields())
 
     # What the system found out. It may say so twice or too late: then nothing happens.
@@ -257,14 +306,14 @@ class Broadcast(Aggregate):
         if run == self.run > self.frozen_run and self.status in (Status.SENDING, Status.STOPPED):
             self.trigger_event(self.AudienceFrozen, run=run, total=total, unreachable=unreachable, **SYSTEM.fields())
 
-    def record_stopped(self, run: int, counts: dict[str, int]) -> None:
+    def record_stopped(self, run: int, leg: int, counts: dict[str, int]) -> None:
         """No message of this run leaves until it is resumed."""
-        if run == self.run and self.status is Status.SENDING and self.stopping:
+        if (run, leg) == (self.run, self.leg) and self.status is Status.SENDING and self.stopping:
             self.trigger_event(self.Stopped, run=run, counts=counts, **SYSTEM.fields())
 
-    def record_sent(self, run: int, counts: dict[str, int]) -> None:
+    def record_sent(self, run: int, leg: int, counts: dict[str, int]) -> None:
         """Every recipient is accounted for, be it before a stop took effect."""
-        if run == self.run and self.status is Status.SENDING:
+        if (run, leg) == (self.run, self.leg) and self.status is Status.SENDING:
             self.trigger_event(self.Sent, run=run, counts=counts, **SYSTEM.fields())
 
     def record_recalled(self, run: int, counts: dict[str, int]) -> None:
@@ -275,6 +324,11 @@ class Broadcast(Aggregate):
     def _require(self, status: Status, refusal: type[WrongState]) -> None:
         self._exists()
         if self.status is not status:
+            raise refusal(self.status, stopping=self.stopping)
+
+    def _require_rest(self, refusal: type[WrongState]) -> None:
+        self._exists()
+        if self.status not in (Status.STOPPED, Status.SENT):
             raise refusal(self.status, stopping=self.stopping)
 
     def _exists(self) -> None:

@@ -85,6 +85,36 @@ class NotRecallable(WrongState):
     code = "not_recallable"
 
 
+class NotAtRest(WrongState):
+    """About the unconfirmed one can decide only when nothing is being sent."""
+
+    code = "not_at_rest"
+
+
+class NotSent(WrongState):
+    """Only a broadcast that was sent can be sent again to those it did not reach."""
+
+    code = "not_sent"
+
+
+class NobodyUnconfirmed(Refused):
+    """There is nobody to decide about."""
+
+    code = "nobody_unconfirmed"
+
+
+class NotUnconfirmed(Refused):
+    """These are not among the unconfirmed of the run (any more)."""
+
+    code = "not_unconfirmed"
+
+
+class NobodyToResendTo(Refused):
+    """Whoever was not reached cannot be reached now either."""
+
+    code = "nobody_to_resend_to"
+
+
 class AudienceEmpty(Refused):
     """Nobody at all is in the audience."""
 

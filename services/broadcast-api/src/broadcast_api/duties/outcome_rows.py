@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, select, update
 
 from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.erasure import NOBODY
 from broadcast_api.adapters.schema import batches, deliveries
 from broadcast_api.duties.counting import lock_run, recount
 from broadcast_api.duties.reachability import learn
 from broadcast_contracts import BatchKey, Outcome, Result
 from broadcast_delivery.fold import Fold, Purpose
+
+RECALLING = ("recalling", "recalled")
+"""The run states in which rows may have a recall outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +41,29 @@ class Advance:
     changed: set[int]
 
 
+_new_message_ids = bindparam("new_message_ids", type_=deliveries.c.message_ids.type)
+_another_message: ColumnElement[bool] = and_(
+    deliveries.c.recall_outcome.is_not(None),
+    _new_message_ids.is_not(None),
+    deliveries.c.message_ids.is_distinct_from(_new_message_ids),
+)
+"""What became known of a message after the recall of this recipient: there is more to recall."""
+
 _SEND = (
     update(deliveries)
     .where(deliveries.c.run_id == bindparam("of_run"), deliveries.c.position == bindparam("at"))
     .values(
         outcome=bindparam("new_outcome"),
         reason=bindparam("new_reason"),
-        message_ids=bindparam("new_message_ids"),
+        message_ids=_new_message_ids,
         sent_at=bindparam("new_sent_at"),
-        chat_id=func.coalesce(bindparam("new_chat", type_=deliveries.c.chat_id.type), deliveries.c.chat_id),
+        answer=bindparam("new_answer"),
+        chat_id=case(
+            (deliveries.c.recipient_id == NOBODY, deliveries.c.chat_id),
+            else_=func.coalesce(bindparam("new_chat", type_=deliveries.c.chat_id.type), deliveries.c.chat_id),
+        ),
+        recall_outcome=case((_another_message, None), else_=deliveries.c.recall_outcome),
+        recall_reason=case((_another_message, None), else_=deliveries.c.recall_reason),
     )
 )
 _RECALL = (
@@ -57,22 +75,27 @@ _RECALL = (
 
 def write(database: Database, purpose: Purpose, advances: Sequence[Advance]) -> None:
     """Bring the rows forward; a batch that SQL already has at that version, or a later one, is left alone."""
-    advances = sorted(advances, key=lambda advance: (advance.place.run_id, advance.place.key.batch))
     with database.write() as connection:
-        run_ids = sorted({advance.place.run_id for advance in advances})
-        for run_id in run_ids:
-            lock_run(connection, run_id)
-        taken = [advance for advance in advances if _take(connection, purpose, advance)]
-        rows = [row for advance in taken for row in _rows(purpose, advance)]
-        if rows:
-            connection.execute(_SEND if purpose == "send" else _RECALL, rows)
-        if purpose == "send":
-            learn(connection, rows)
-        if purpose == "recall":
-            for advance in taken:
-                recount_recall(connection, advance.place.run_id, advance.place.key.batch, advance.place.batch_size)
-        for run_id in run_ids:
-            recount(connection, run_id)
+        write_in(connection, purpose, advances)
+
+
+def write_in(connection: Connection, purpose: Purpose, advances: Sequence[Advance]) -> None:
+    """`write`, in a transaction of the caller's."""
+    advances = sorted(advances, key=lambda advance: (advance.place.run_id, advance.place.key.batch))
+    run_ids = sorted({advance.place.run_id for advance in advances})
+    for run_id in run_ids:
+        lock_run(connection, run_id)
+    taken = [advance for advance in advances if _take(connection, purpose, advance)]
+    rows = [row for advance in taken for row in _rows(purpose, advance)]
+    if rows:
+        connection.execute(_SEND if purpose == "send" else _RECALL, rows)
+    if purpose == "send":
+        learn(connection, rows)
+    for advance in taken:
+        if purpose == "recall" or advance.place.state in RECALLING:
+            recount_recall(connection, advance.place.run_id, advance.place.key.batch, advance.place.batch_size)
+    for run_id in run_ids:
+        recount(connection, run_id)
 
 
 def recount_recall(connection: Connection, run_id: int, batch: int, batch_size: int) -> None:
@@ -150,5 +173,6 @@ def _rows(purpose: Purpose, advance: Advance) -> list[dict[str, Any]]:
             row["new_message_ids"] = ",".join(map(str, result.messages)) or None if result else None
             row["new_sent_at"] = result.at or None if result else None
             row["new_chat"] = result.chat if result else None
+            row["new_answer"] = result.answer.value if result and result.answer else None
         rows.append(row)
     return rows

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
 
 from broadcast_api.adapters.database import Database
-from broadcast_api.adapters.schema import batches, runs
+from broadcast_api.adapters.schema import batches, runs, undecided
 from broadcast_api.duties.counting import lock_run
 from broadcast_api.duties.hints import Hints
 from broadcast_api.duties.issue import LANE_OF_STATE, Issue, Issuer, mark
@@ -83,6 +83,9 @@ class Planner:
 
 
 def _to_issue() -> ColumnElement[bool]:
-    """Not issued in this leg, and complete: the last batch may grow until the audience is frozen."""
+    """Not issued in this leg, and complete: the last batch may grow until the audience is frozen.
+
+    Nothing as long as a decision is to be carried out: it is about the batches as they are.
+    """
     complete = or_(batches.c.size == runs.c.batch_size, runs.c.frozen)
-    return and_(~batches.c.sealed, batches.c.issued_leg < runs.c.leg, complete)
+    return and_(~batches.c.sealed, batches.c.issued_leg < runs.c.leg, complete, ~undecided)

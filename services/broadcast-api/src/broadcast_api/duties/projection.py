@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, and_, select
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import batches, runs
 from broadcast_api.application.runs import Runs
-from broadcast_api.duties.outcome_rows import Advance, Place, finish_test, write
+from broadcast_api.duties.outcome_rows import RECALLING, Advance, Place, finish_test, write
 from broadcast_api.duties.reseed import half_reseeded
 from broadcast_contracts import BatchKey, Cause, CloseV1, LedgerRecord, Malformed, Result, decode_record
 from broadcast_contracts.topology import PROJECTION, RECALL_PROJECTION, batch_of
@@ -44,7 +44,7 @@ CACHED = 64
 
 READS_AT_ONCE = 32
 
-SENDING, RECALLING = ("sending", "stopping", "test"), ("recalling", "recalled")
+SENDING = ("sending", "stopping", "test")
 
 
 @dataclass(frozen=True, slots=True)

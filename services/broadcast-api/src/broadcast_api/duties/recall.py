@@ -6,26 +6,29 @@ Counts decide, not the recall logs: as long as a batch has a delivered message w
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from nats.js import JetStreamContext
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
-from broadcast_api.adapters.schema import batches, deliveries, runs
+from broadcast_api.adapters.schema import batches, deliveries, runs, undecided
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import counts_of, lock_run, recount
-from broadcast_api.duties.outcome_rows import recount_recall
-from broadcast_contracts import BatchKey, Outcome, Posted, RecallJobV1
+from broadcast_api.duties.outcome_rows import RECALLING, recount_recall
+from broadcast_contracts import Answer, AnswerV1, BatchKey, Outcome, Posted, RecallJobV1
 from broadcast_contracts.topology import JOB_MAX_AGE, job_subject
+from broadcast_delivery.fold import fold
+from broadcast_delivery.ports import Conflict, Ledger
 from broadcast_delivery.publish import publish
 
 SOURCE = "/broadcast-api"
 NO_MESSAGE_ID = "the message id is not known"
-STATES = ("recalling", "recalled")
 
 left_to_recall: ColumnElement[bool] = batches.c.delivered > batches.c.recalled + batches.c.unrecalled
 with_revokers: ColumnElement[bool] = and_(left_to_recall, batches.c.recall_issues > 0, ~batches.c.recall_sealed)
@@ -45,8 +48,16 @@ class RecallIssue:
 class RecallPlanner:
     """`window` is how many unfinished batches of a run may be with the revokers."""
 
-    def __init__(self, js: JetStreamContext, database: Database, store: EventStore, runs: Runs, window: int) -> None:
-        self._js, self._database, self._store, self._runs = js, database, store, runs
+    def __init__(
+        self,
+        js: JetStreamContext,
+        database: Database,
+        store: EventStore,
+        ledger: Ledger,
+        runs: Runs,
+        window: int,
+    ) -> None:
+        self._js, self._database, self._store, self._ledger, self._runs = js, database, store, ledger, runs
         self._window = window
         self._by_age: dict[int, deque[int]] = {}
         self._marked: deque[RecallIssue] = deque()
@@ -80,7 +91,7 @@ class RecallPlanner:
         straggler = and_(runs.c.state == "recalled", runs.c.delivered > runs.c.recalled + runs.c.unrecalled)
         query = (
             select(runs, counts[0].label("waiting"), counts[1].label("with_revokers"))
-            .where(or_(runs.c.state == "recalling", straggler))
+            .where(or_(runs.c.state == "recalling", straggler), ~undecided)
             .order_by(runs.c.id)
         )
         with self._database.read() as connection:
@@ -89,7 +100,7 @@ class RecallPlanner:
     def _mark(self, run_id: int) -> list[RecallIssue]:
         with self._database.write() as connection:
             run = lock_run(connection, run_id)
-            if run.state not in STATES:
+            if run.state not in RECALLING:
                 return []
             of_run = batches.c.run_id == run_id
             out = connection.scalar(select(func.count()).select_from(batches).where(of_run, with_revokers)) or 0
@@ -104,7 +115,7 @@ class RecallPlanner:
     def _mark_again(self, run_id: int, batch: int) -> RecallIssue | None:
         with self._database.write() as connection:
             run = lock_run(connection, run_id)
-            return _issue(connection, run, batch, with_revokers) if run.state in STATES else None
+            return _issue(connection, run, batch, with_revokers) if run.state in RECALLING else None
 
     async def _publish_marked(self) -> None:
         """After an error the rest goes next time."""
@@ -115,6 +126,8 @@ class RecallPlanner:
     async def _publish(self, issue: RecallIssue) -> None:
         run = issue.run
         key = BatchKey(run.broadcast_id, run.run, issue.batch)
+        if issue.number > 1:
+            await self._open_again(key, issue.posted)
         job = RecallJobV1(
             broadcast_id=run.broadcast_id,
             run=run.run,
@@ -132,6 +145,20 @@ class RecallPlanner:
             source=SOURCE,
             about=str(run.broadcast_id),
         )
+
+    async def _open_again(self, key: BatchKey, posted: Sequence[Posted]) -> None:
+        """Whoever was recalled before has another message: in the log they are pending again."""
+        while True:
+            state = fold(await self._ledger.read(key), "recall")
+            again = [one.i for one in posted if state.answerable(one.i, Answer.RESEND)]
+            if not again:
+                return
+            number = state.answered + 1
+            record = AnswerV1(nonce=uuid4().hex, decision=number, answer=Answer.RESEND, recipients=again)
+            try:
+                await self._ledger.append(key, state.version, record)
+            except Conflict:
+                continue
 
 
 def _by_age(connection: Connection, run: Row[Any]) -> deque[int]:

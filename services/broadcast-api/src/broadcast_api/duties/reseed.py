@@ -12,7 +12,7 @@ from sqlalchemy import Row, select, update
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import batches, deliveries
-from broadcast_contracts import BatchKey, Outcome, ProgressV1, Result
+from broadcast_contracts import Answer, BatchKey, Outcome, ProgressV1, Result
 from broadcast_delivery.fold import Fold
 from broadcast_delivery.ports import Ledger
 
@@ -58,6 +58,7 @@ def _results(database: Database, run: Row[Any], batch: Row[Any], quiet: bool) ->
             at=row.sent_at or 0,
             messages=[int(id) for id in (row.message_ids or "").split(",") if id],
             reason=(row.reason or "") if row.outcome else LOST,
+            answer=Answer(row.answer) if row.answer else None,
         )
         for row in rows
         if row.outcome or not quiet

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.application.runs import Runs
+from broadcast_api.duties.decisions import Decisions
 from broadcast_api.duties.freeze import Freezer
 from broadcast_api.duties.hints import Hints
 from broadcast_api.duties.issue import Issuer
@@ -90,8 +91,9 @@ class Duties:
         hints = Hints(js)
         ledger, recall_ledger = JetStreamLedger(js, LEDGER), JetStreamLedger(js, RECALL_LEDGER)
         issuer = Issuer(js, database, self._store, ledger)
-        recall = RecallPlanner(js, database, self._store, self._runs, settings.window_batches)
+        recall = RecallPlanner(js, database, self._store, recall_ledger, self._runs, settings.window_batches)
         freezer = Freezer(database, self._runs, settings.window_batches * settings.batch_size)
+        decisions = Decisions(js, database, ledger)
         planner = Planner(database, issuer, hints, settings.window_batches)
         patience = settings.lease_seconds + settings.lease_grace_seconds
         settler = Settler(database, ledger, self._runs, hints, patience)
@@ -108,6 +110,7 @@ class Duties:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep("relay", Relay(js, database, self._store).step))
             group.create_task(self._keep("freeze", freezer.step, announce=True))
+            group.create_task(self._keep("decide", decisions.step, announce=True))
             group.create_task(self._keep("plan", planner.step))
             group.create_task(self._keep("settle", settler.step, announce=True))
             group.create_task(self._keep("recall", recall.step, announce=True))

@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import Row, exists, select
 
 from broadcast_api.adapters.database import Database
-from broadcast_api.adapters.schema import batches, runs
+from broadcast_api.adapters.schema import batches, runs, undecided
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import counts_of
 from broadcast_api.duties.hints import Hints
@@ -29,7 +29,10 @@ class Settler:
         self._watched: dict[BatchKey, tuple[int, float]] = {}
 
     async def step(self) -> bool:
-        """Move every run that is being sent or stopped towards its end; answers whether one came to rest."""
+        """Move every run that is being sent or stopped towards its end; answers whether one came to rest.
+
+        None does as long as a decision is to be carried out: a batch that looks finished may be opened by it.
+        """
         rested = [await self._settle(run) for run in await asyncio.to_thread(self._live)]
         return any(rested)
 
@@ -39,7 +42,7 @@ class Settler:
             await asyncio.to_thread(
                 self._runs.record_frozen, run.broadcast_id, run.run, run.total, run.total - run.size
             )
-            await asyncio.to_thread(self._runs.record_sent, run.broadcast_id, run.run, counts_of(run))
+            await asyncio.to_thread(self._runs.record_sent, run.broadcast_id, run.run, run.leg, counts_of(run))
             return True
         return run.state == "stopping" and await self._stop(run)
 
@@ -47,7 +50,7 @@ class Settler:
         unfinished = exists().where(batches.c.run_id == runs.c.id, ~batches.c.sealed)
         query = (
             select(runs, unfinished.label("unfinished"))
-            .where(runs.c.state.in_(("sending", "stopping")))
+            .where(runs.c.state.in_(("sending", "stopping")), ~undecided)
             .order_by(runs.c.id)
         )
         with self._database.read() as connection:
@@ -73,7 +76,7 @@ class Settler:
             return False
         await asyncio.to_thread(self._runs.record_frozen, run.broadcast_id, run.run, run.total, run.total - run.size)
         settled = await asyncio.to_thread(self._row, run.id)
-        await asyncio.to_thread(self._runs.record_stopped, run.broadcast_id, run.run, counts_of(settled))
+        await asyncio.to_thread(self._runs.record_stopped, run.broadcast_id, run.run, run.leg, counts_of(settled))
         return True
 
     def _issued(self, run_id: int) -> list[Row[Any]]:

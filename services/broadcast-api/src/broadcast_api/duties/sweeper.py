@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, select
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import batches, runs
 from broadcast_api.duties.issue import LANE_OF_STATE, Issuer
-from broadcast_api.duties.recall import STATES as RECALLING
+from broadcast_api.duties.outcome_rows import RECALLING
 from broadcast_api.duties.recall import RecallPlanner, with_revokers
 from broadcast_contracts import BatchKey
 from broadcast_contracts.topology import JOBS, Lane, job_subject

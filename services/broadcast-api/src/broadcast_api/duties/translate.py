@@ -10,6 +10,7 @@ from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast
 from broadcast_contracts import (
     Actor,
+    Answer,
     AudienceFrozenV1,
     AudienceRef,
     BroadcastCreatedV1,
@@ -23,10 +24,12 @@ from broadcast_contracts import (
     Counts,
     ParseMode,
     RecallRequestedV1,
+    ResendRequestedV1,
     SendingResumedV1,
     SendingStartedV1,
     StopRequestedV1,
     TestRequestedV1,
+    UnconfirmedAnsweredV1,
 )
 
 
@@ -54,6 +57,11 @@ def translate(event: AggregateEvent) -> BroadcastEvent | None:
             return BroadcastStoppedV1(**_common(event), run=event.run, counts=Counts(**event.counts))
         case Broadcast.Resumed():
             return SendingResumedV1(**_common(event), run=event.run)
+        case Broadcast.UnconfirmedAnswered():
+            answer = Answer(event.answer)
+            return UnconfirmedAnsweredV1(**_common(event), run=event.run, answer=answer, people=event.people)
+        case Broadcast.ResendRequested():
+            return ResendRequestedV1(**_common(event), run=event.run, people=event.people)
         case Broadcast.Sent():
             return BroadcastSentV1(**_common(event), run=event.run, counts=Counts(**event.counts))
         case Broadcast.RecallRequested():

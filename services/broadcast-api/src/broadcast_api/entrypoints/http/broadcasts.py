@@ -1,4 +1,4 @@
-"""`/v1/broadcasts`: draw up, list, read, edit, delete; and the four buttons."""
+"""`/v1/broadcasts`: draw up, list, read, edit, delete; and the five buttons."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,14 +54,14 @@ def edit(
     language: InLanguage,
     response: Response,
 ) -> BroadcastOut:
-    with _current_state_when_stale(door, id, language):
+    with current_state_when_stale(door, id, language):
         door.broadcasts.edit(id, body.given(), call, version)
     return show(door, id, language, response)
 
 
 @router.delete("/{id}", status_code=204, summary="Delete one while it is created", responses=documented(404, 409, 412))
 def delete(id: UUID, version: IfMatch, door: Door, call: Caller, language: InLanguage) -> None:
-    with _current_state_when_stale(door, id, language):
+    with current_state_when_stale(door, id, language):
         door.broadcasts.delete(id, call, version)
 
 
@@ -73,7 +73,7 @@ def _button(name: str, summary: str) -> None:
         id: UUID, version: IfMatch, door: Door, call: Caller, language: InLanguage, response: Response
     ) -> BroadcastOut:
         command = getattr(door.broadcasts, name)
-        with _current_state_when_stale(door, id, language):
+        with current_state_when_stale(door, id, language):
             command(id, call, version)
         return show(door, id, language, response)
 
@@ -81,6 +81,7 @@ def _button(name: str, summary: str) -> None:
 _button("send", "Send it: opens a new run")
 _button("stop", "Stop sending: takes effect when the last open attempt has settled")
 _button("resume", "Go on with exactly those not yet attempted")
+_button("resend", "Send to those who could not be reached then and can be now")
 _button("recall", "Delete what the latest run delivered")
 
 
@@ -94,7 +95,8 @@ def show(door: Services, id: UUID, language: Language, response: Response) -> Br
 
 
 @contextmanager
-def _current_state_when_stale(door: Services, id: UUID, language: Language) -> Iterator[None]:
+def current_state_when_stale(door: Services, id: UUID, language: Language) -> Iterator[None]:
+    """Answer a stale version with the broadcast as it is now."""
     try:
         yield
     except Stale as error:

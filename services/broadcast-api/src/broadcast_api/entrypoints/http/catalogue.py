@@ -98,6 +98,26 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("Cannot be recalled now", "The broadcast is {status}: only a stopped or sent one can be recalled."),
         "ru": ("Отозвать сейчас нельзя", "Состояние — «{status}»: отозвать можно остановленную или отправленную."),
     },
+    "not_at_rest": {
+        "en": ("Not possible now", "The broadcast is {status}: this can be decided when it is stopped or sent."),
+        "ru": ("Сейчас нельзя", "Состояние — «{status}»: решить это можно, когда рассылка остановлена или отправлена."),
+    },
+    "not_sent": {
+        "en": ("Not possible now", "The broadcast is {status}: only one that was sent can be sent again."),
+        "ru": ("Сейчас нельзя", "Состояние — «{status}»: повторить можно только отправленную рассылку."),
+    },
+    "nobody_unconfirmed": {
+        "en": ("Nobody to decide about", "There is nobody unconfirmed about whom nothing was decided yet."),
+        "ru": ("Решать не о ком", "Нет неподтверждённых получателей, о которых ещё не принято решение."),
+    },
+    "not_unconfirmed": {
+        "en": ("Not unconfirmed", "These are not, or no longer, unconfirmed in the latest run: {ids}."),
+        "ru": ("Уже не «не подтверждено»", "Эти получатели последнего запуска не числятся неподтверждёнными: {ids}."),
+    },
+    "nobody_to_resend_to": {
+        "en": ("Nobody to resend to", "Whoever did not get it cannot be reached now either."),
+        "ru": ("Некому отправлять повторно", "Все, кто не получил рассылку, и сейчас недоступны."),
+    },
     "audience_empty": {
         "en": ("Audience is empty", "The audience is empty: nobody would get the broadcast."),
         "ru": ("Аудитория пуста", "Аудитория пуста: рассылку никто не получит."),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.http.context import Door
@@ -17,10 +17,13 @@ from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, number, p
 from broadcast_api.entrypoints.http.problems import documented
 from broadcast_api.entrypoints.http.spreadsheets import harmless
 from broadcast_api.entrypoints.http.trials import message_ids
-from broadcast_contracts import Outcome
+from broadcast_contracts import Answer, Outcome
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"
 CHUNK = 500
+
+Format = Literal["json", "csv", "ndjson"]
+FORMATS: dict[Format, str] = {"json": "application/json", "csv": CSV, "ndjson": NDJSON}
 
 router = APIRouter(prefix="/v1/broadcasts/{id}/deliveries", tags=["broadcasts"])
 
@@ -36,6 +39,7 @@ class DeliveryOut(BaseModel):
     department: str | None
     outcome: Outcome | None
     reason: str | None
+    answer: Answer | None = Field(description="what an operator decided where the outcome is in doubt")
     message_ids: list[int]
     sent_at: datetime | None
     recall_outcome: Outcome | None
@@ -60,8 +64,10 @@ def deliveries(
     door: Door,
     run: Annotated[int | None, Query(ge=1, lt=2**31, description="the latest unless given")] = None,
     outcome: Wanted = None,
+    answered: Annotated[bool | None, Query(description="with, or without, an operator's answer")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
+    format: Annotated[Format | None, Query(description="instead of Accept: for links in a browser")] = None,
     accept: Annotated[str, Header(description=f"{CSV} or {NDJSON} for everything in one stream")] = "application/json",
 ) -> Page[DeliveryOut] | Response:
     broadcast = door.queries.broadcast(id)
@@ -70,15 +76,15 @@ def deliveries(
     run_id = door.queries.run_id(id, run or broadcast.run) if run or broadcast.run else None
     if run_id is None and run is not None:
         raise NotFound("run", run)
-    wanted = accept.split(",")[0].split(";")[0].strip().lower()
+    wanted = FORMATS[format] if format else accept.split(",")[0].split(";")[0].strip().lower()
     if wanted in (CSV, NDJSON):
-        rows = iter(()) if run_id is None else door.queries.export(run_id, outcome=outcome)
+        rows = iter(()) if run_id is None else door.queries.export(run_id, outcome=outcome, answered=answered)
         lines = _csv(rows) if wanted == CSV else _ndjson(rows)
         name = f"{id}-{run or broadcast.run}.{'csv' if wanted == CSV else 'ndjson'}"
         disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(lines, media_type=f"{wanted}; charset=utf-8", headers=disposition)
-    after = number(cursor)
-    found = [] if run_id is None else door.queries.deliveries(run_id, outcome=outcome, after=after, limit=limit + 1)
+    filters: dict[str, Any] = {"outcome": outcome, "answered": answered, "after": number(cursor), "limit": limit + 1}
+    found = [] if run_id is None else door.queries.deliveries(run_id, **filters)
     return page(found, limit, _show, lambda row: [row.position])
 
 
@@ -92,6 +98,7 @@ def _show(row: Any) -> DeliveryOut:
         department=row.department,
         outcome=row.outcome,
         reason=row.reason,
+        answer=row.answer,
         message_ids=message_ids(row.message_ids),
         sent_at=None if row.sent_at is None else datetime.fromtimestamp(row.sent_at, UTC),
         recall_outcome=row.recall_outcome,
