@@ -153,6 +153,26 @@ def test_an_old_attempt_that_never_arrived_leaves_the_new_one_alone(log: Log) ->
     assert log.state.pending(EVERYONE) == [2, 3]
 
 
+@pytest.mark.parametrize("now", [Outcome.BLOCKED, Outcome.REFUSED])
+def test_a_refused_resend_leaves_in_doubt_whether_the_old_attempt_arrived(log: Log, now: Outcome) -> None:
+    log.answer(Answer.RESEND, 1, 2)
+    window = log.open(1, 2)
+    for i in (1, 2):
+        log.report(window, i, now)
+    assert (log.outcome(1), log.outcome(2)) == ((now, []), (Outcome.UNCONFIRMED, []))
+    log.report(log.old, 2, Outcome.DELIVERED, 102)
+    assert log.outcome(2) == (Outcome.DELIVERED, [102])
+
+
+def test_a_resend_that_was_never_made_leaves_the_old_attempt_in_doubt_after_the_seal(log: Log) -> None:
+    log.answer(Answer.RESEND, 2)
+    window = log.open(2)
+    log.add(ResolveV1(nonce="r2"))
+    log.seal()
+    log.report(window, 2, Outcome.UNATTEMPTED)
+    assert log.outcome(2) == (Outcome.UNCONFIRMED, [])
+
+
 def test_a_fact_that_comes_twice_counts_once(log: Log) -> None:
     log.answer(Answer.RESEND, 2)
     log.report(log.open(2), 2, Outcome.DELIVERED, 202)

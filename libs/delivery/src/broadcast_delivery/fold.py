@@ -122,16 +122,18 @@ class Fold:
         elif i in self.arrived:
             self.results[i] = self.arrived.pop(i)
         elif self.sealed and self.purpose == "send":
-            self.results[i] = result.model_copy(update={"outcome": Outcome.SKIPPED})
+            self._settle(result.model_copy(update={"outcome": Outcome.SKIPPED}))
         else:
             return self.results.pop(i, None) is not None
         return True
 
     def _settle(self, result: Result) -> None:
-        """The newest attempt came to this; an earlier one may be known to have arrived."""
+        """The newest attempt came to this; an earlier one may be known to have arrived, or still be in doubt."""
         if arrived := self.arrived.pop(result.i, None):
             self._keep_in_doubt(result)
             result = _both(arrived, result)
+        elif result.outcome is not Outcome.DELIVERED and self.earlier.get(result.i):
+            result = result.model_copy(update={"outcome": Outcome.UNCONFIRMED})
         self.results[result.i] = result
 
     def _learn_late(self, result: Result) -> bool:
