@@ -6,11 +6,12 @@ from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
-from sqlalchemy import Row
+from sqlalchemy import Row, false
 
 import broadcast_api.duties.issue as issue
 import broadcast_api.duties.outcome_rows as outcome_rows
 import broadcast_api.duties.projection as projection
+import broadcast_api.duties.settle as settle
 from broadcast_api.adapters.schema import batches
 from broadcast_api.duties.counting import counts_of
 from broadcast_api.duties.settle import Settler
@@ -178,6 +179,11 @@ def planner_ignores_the_stop() -> contextlib.AbstractContextManager[Any]:
     return patch.dict(issue.LANE_OF_STATE, {"stopping": "send", "stopped": "send"})
 
 
+def rest_before_decisions() -> contextlib.AbstractContextManager[Any]:
+    """A run comes to rest although a decision about it is to be carried out."""
+    return patch.object(settle, "undecided", false())
+
+
 MUTANTS: dict[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
@@ -196,5 +202,6 @@ MUTANTS: dict[str, Mutant] = {
         gaps_are_ignored,
         no_sweeper,
         planner_ignores_the_stop,
+        rest_before_decisions,
     )
 }

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,14 +11,14 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.directory import Directory
-from broadcast_api.adapters.doubts import Doubts
+from broadcast_api.adapters.doubts import Doubts, unanswered
 from broadcast_api.adapters.entering import Person
 from broadcast_api.adapters.event_store import EventStore
-from broadcast_api.adapters.schema import metadata
+from broadcast_api.adapters.schema import deliveries, metadata
 from broadcast_api.adapters.views import Views
 from broadcast_api.application.audiences import Audiences
 from broadcast_api.application.broadcasts import Broadcasts
@@ -27,7 +28,7 @@ from broadcast_api.domain.broadcast import Broadcast, Status
 from broadcast_api.domain.call import Actor, Call
 from broadcast_api.domain.errors import Refused
 from broadcast_api.duties.run import Duties, DutySettings
-from broadcast_contracts import BatchKey, RecallJobV1, RunControlV1, SendJobV1, decode
+from broadcast_contracts import Answer, BatchKey, RecallJobV1, RunControlV1, SendJobV1, decode
 from broadcast_contracts.topology import CONTROL, LEDGER, RECALL_LEDGER, Lane, consumers, control_key, job_consumer
 from broadcast_delivery import Lease, Verdict, Worker
 from broadcast_delivery.jetstream import JetStreamLedger
@@ -72,6 +73,7 @@ class World:
         self.status = Status.CREATED
         self.violations: list[str] = []
         self.crashes = self.freezes = 0
+        self.copies_accepted = Counter[int]()
 
     async def live(self) -> Broadcast:
         """Trouble first, peace afterwards, until the broadcast is at rest; answers it."""
@@ -87,10 +89,14 @@ class World:
         for name in list(self.processes):
             self._start(name)
         recall = self.rng.random() < 0.4
+        answer = self.rng.choice([None, None, *Answer])
         while loop.time() < PEACE_SECONDS:
             match self.broadcast.status:
                 case Status.STOPPED:
                     self._press(self.broadcasts.recall if recall else self.broadcasts.resume)
+                case Status.SENT if answer:
+                    self._answer(answer)
+                    answer = None
                 case Status.SENT if recall:
                     self._press(self.broadcasts.recall)
                 case Status.SENT | Status.CREATED:
@@ -125,13 +131,23 @@ class World:
             self._press(self.broadcasts.resume)
         elif chance < 0.63:
             self._press(self.broadcasts.recall)
-        elif chance < 0.65 and self.server.streams["JOBS"].messages:
+        elif chance < 0.66:
+            self._answer(self.rng.choice([Answer.DELIVERED, Answer.LEAVE, Answer.RESEND]))
+        elif chance < 0.68 and self.server.streams["JOBS"].messages:
             self.server.streams["JOBS"].remove(self.rng.choice(list(self.server.streams["JOBS"].messages)))
 
     def _press(self, command: Callable[[UUID, Call], Broadcast]) -> None:
         with contextlib.suppress(Refused):
             broadcast = command(self.id, OFFICIAL)
             self._note(broadcast)
+
+    def _answer(self, answer: Answer) -> None:
+        """An official decides about everybody who is open; after a resend each of them may get one copy more."""
+        with self.database.read() as connection:
+            about = connection.scalars(select(deliveries.c.chat_id).where(unanswered)).all()
+        self._press(lambda id, call: self.broadcasts.answer(id, answer, None, call))
+        if answer is Answer.RESEND and self.status is Status.SENDING:
+            self.copies_accepted.update(about)
 
     def _note(self, broadcast: Broadcast) -> None:
         self.status = broadcast.status
