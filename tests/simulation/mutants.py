@@ -16,10 +16,8 @@ from broadcast_api.adapters.schema import batches
 from broadcast_api.duties.counting import counts_of
 from broadcast_api.duties.settle import Settler
 from broadcast_api.duties.sweeper import Sweeper
-from broadcast_contracts import BatchKey, LedgerRecord, Outcome, ProgressV1, ResolveV1, Result, encode
-from broadcast_contracts.topology import ledger_subject
-from broadcast_delivery import Conflict, Entry, Fold, Lease
-from broadcast_delivery.jetstream import JetStreamLedger
+from broadcast_contracts import LedgerRecord, Outcome, ProgressV1, ResolveV1, Result
+from broadcast_delivery import Entry, Fold, Lease
 from broadcast_delivery.worker import _Task
 from tests.simulation.nats import Server
 
@@ -29,21 +27,6 @@ Mutant = Callable[[], contextlib.AbstractContextManager[Any]]
 def no_fence() -> contextlib.AbstractContextManager[Any]:
     """Appends ignore the expected version."""
     return patch.object(Server, "fenced", False)
-
-
-def no_readback() -> contextlib.AbstractContextManager[Any]:
-    """A lost acknowledgement counts as a refusal."""
-
-    async def append(
-        self: JetStreamLedger, key: BatchKey, expected: int, record: LedgerRecord, *, rollup: bool = False
-    ) -> int:
-        headers = {"Nats-Expected-Last-Subject-Sequence": str(expected), **({"Nats-Rollup": "sub"} if rollup else {})}
-        try:
-            return (await self._js.publish(ledger_subject(self._stream, key), encode(record), headers=headers)).seq
-        except Exception as error:
-            raise Conflict from error
-
-    return patch.object(JetStreamLedger, "append", append)
 
 
 def no_marker() -> contextlib.AbstractContextManager[Any]:
@@ -188,7 +171,6 @@ MUTANTS: dict[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
         no_fence,
-        no_readback,
         no_marker,
         early_takeover,
         resend_silent,

@@ -213,7 +213,7 @@ class Pull:
         again = [
             seq
             for seq, due in self._consumer.pending.items()
-            if seq in kept.messages and (due <= now or self._server.chance(0.2))
+            if seq in kept.messages and (due <= now or self._server.chance(1.5))
         ]
         new = []
         while self._consumer.next_seq <= kept.last:

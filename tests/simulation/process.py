@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+LONGEST_FREEZE = 20.0
+"""Seconds; far beyond a lease and its grace."""
+
 
 class Killed(BaseException):
     """The process is gone: nothing it does reaches the world any more."""
@@ -15,6 +18,7 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name = name
         self.dead = False
+        self.freezes = 0
         self._frozen_until = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -35,6 +39,7 @@ class Process:
 
     def freeze(self, seconds: float) -> None:
         """SIGSTOP, and SIGCONT later."""
+        self.freezes += 1
         self._frozen_until = asyncio.get_running_loop().time() + seconds
 
     def kill(self) -> None:

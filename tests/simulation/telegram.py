@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from broadcast_contracts import Content, Outcome
 from broadcast_delivery import Slots, Verdict
-from tests.simulation.process import Process
+from tests.simulation.nats import Server
+from tests.simulation.process import LONGEST_FREEZE, Process
 
 INTERVAL_SECONDS = 0.04
 
@@ -80,10 +81,10 @@ class Telegram:
 
 
 class Pace:
-    """A pace of twenty-five messages a second; `turn` is where a frozen process stands still."""
+    """A pace of twenty-five messages a second; `turn` is the worst moment to be frozen, just before the attempt."""
 
-    def __init__(self, process: Process) -> None:
-        self._process, self._next, self._until = process, 0.0, 0.0
+    def __init__(self, process: Process, server: Server) -> None:
+        self._process, self._server, self._next, self._until = process, server, 0.0, 0.0
 
     async def reserve(self, want: int) -> Slots:
         loop = asyncio.get_running_loop()
@@ -95,6 +96,8 @@ class Pace:
     async def turn(self, slots: Slots, k: int) -> None:
         wait = slots.first + k * slots.interval - asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, wait))
+        if self._server.chance():
+            self._process.freeze(self._server.rng.choice([2.0, 12.0, LONGEST_FREEZE]))
         await self._process.gate()
 
     async def pause(self, seconds: float) -> None:

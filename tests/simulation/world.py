@@ -35,7 +35,7 @@ from broadcast_delivery.jetstream import JetStreamLedger
 from dispatcher.app import to_batch as batch_to_send
 from revoker.app import to_batch as batch_to_recall
 from tests.simulation.nats import Client, Consumer, Delivered, Server
-from tests.simulation.process import Process
+from tests.simulation.process import LONGEST_FREEZE, Process
 from tests.simulation.telegram import Letter, Pace, Telegram
 
 PEOPLE, BATCH_SIZE, WINDOW = 18, 6, 3
@@ -70,9 +70,10 @@ class World:
         audience = audiences.create("main", "everyone", {"kind": "everyone"}, [], OFFICIAL)
         self.id: UUID = self.broadcasts.create("main", Draft("name", "run 1", audience.id), OFFICIAL).id
         self.processes: dict[str, Process] = {}
+        self._ever: list[Process] = []
         self.status = Status.CREATED
         self.violations: list[str] = []
-        self.crashes = self.freezes = 0
+        self.crashes = 0
         self.copies_accepted = Counter[int]()
 
     async def live(self) -> Broadcast:
@@ -86,8 +87,6 @@ class World:
             await asyncio.sleep(self.rng.uniform(0.02, 0.4))
             self._trouble()
         self.telegram.faults = self.server.faults = 0.0
-        for name in list(self.processes):
-            self._start(name)
         recall = self.rng.random() < 0.4
         answer = self.rng.choice([None, None, *Answer])
         while loop.time() < PEACE_SECONDS:
@@ -102,7 +101,7 @@ class World:
                 case Status.SENT | Status.CREATED:
                     break
             await asyncio.sleep(1)
-        await asyncio.sleep(ACK_WAIT + 2 * SWEEP)  # late facts and repeated jobs
+        await asyncio.sleep(LONGEST_FREEZE + ACK_WAIT + 2 * SWEEP)  # late facts and repeated jobs
         for process in self.processes.values():
             process.kill()
         await asyncio.sleep(0)
@@ -115,6 +114,11 @@ class World:
         """As the event store has it."""
         return self.store.broadcast(self.id)
 
+    @property
+    def freezes(self) -> int:
+        """How often a process was frozen."""
+        return sum(process.freezes for process in self._ever)
+
     # -- trouble
 
     def _trouble(self) -> None:
@@ -123,8 +127,7 @@ class World:
             self.crashes += 1
             self._start(name)
         elif chance < 0.24:
-            self.freezes += 1
-            self.processes[name].freeze(self.rng.choice([0.5, 2.0, 6.0]))
+            self.processes[name].freeze(self.rng.choice([0.5, 2.0, 8.0, LONGEST_FREEZE]))
         elif chance < 0.40:
             self._press(self.broadcasts.stop)
         elif chance < 0.60:
@@ -163,6 +166,7 @@ class World:
         if old := self.processes.get(name):
             old.kill()
         process = self.processes[name] = Process(name)
+        self._ever.append(process)
         kind = name.partition("-")[0]
         work = {"api": self._api, "dispatcher": self._dispatcher, "revoker": self._revoker}[kind]
         process.spawn(work(process))
@@ -188,7 +192,7 @@ class World:
         ledger = JetStreamLedger(Client(self.server, process), LEDGER)  # type: ignore[arg-type]
         hints = _Hints(self.server, process)
         worker = Worker(ledger, owner=process.name, lease=LEASE, window=WINDOW, stopped=hints.stopped)
-        pace = Pace(process)
+        pace = Pace(process, self.server)
 
         async def deliver(job: SendJobV1) -> None:
             async def attempt(i: int) -> Verdict:
@@ -202,7 +206,7 @@ class World:
     async def _revoker(self, process: Process) -> None:
         ledger = JetStreamLedger(Client(self.server, process), RECALL_LEDGER)  # type: ignore[arg-type]
         worker = Worker(ledger, owner=process.name, lease=LEASE, window=WINDOW)
-        pace = Pace(process)
+        pace = Pace(process, self.server)
 
         async def recall(job: RecallJobV1) -> None:
             posted = {one.i: one for one in job.posted}

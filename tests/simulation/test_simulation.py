@@ -1,0 +1,27 @@
+"""A short form of `python -m tests.simulation`: some histories without a violation, and mutants that are noticed."""
+
+import pytest
+
+from tests.simulation.__main__ import simulate
+from tests.simulation.mutants import MUTANTS
+
+CHUNK = 10
+PATIENCE = 60
+"""Histories until a mutant must have been noticed."""
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_no_promise_is_broken_whatever_crashes(chunk: int) -> None:
+    seeds = range(chunk * CHUNK, (chunk + 1) * CHUNK)
+    violations = {seed: report.violations for seed in seeds if (report := simulate(seed)).violations}
+    assert not violations, f"replay with `python -m tests.simulation --first SEED --seeds 1`: {violations}"
+
+
+def test_a_history_is_replayed_by_its_seed() -> None:
+    assert simulate(7) == simulate(7)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mutant", sorted(MUTANTS))
+def test_a_missing_safety_mechanism_is_noticed(mutant: str) -> None:
+    assert any(simulate(seed, mutant).violations for seed in range(PATIENCE)), f"{mutant} went unnoticed"
