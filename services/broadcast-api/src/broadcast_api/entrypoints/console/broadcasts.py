@@ -31,10 +31,14 @@ router = pages()
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A broadcast and what a page says about it beyond HTTP v1."""
+    """A broadcast and what a page says about it beyond HTTP v1.
+
+    `done` of `of` are delivered or, in and after a recall, dealt with.
+    """
 
     b: BroadcastOut
     state: str
+    recall: bool
     done: int
     of: int
     recallable_for: timedelta | None
@@ -53,15 +57,16 @@ def shown(row: Any, page: Page) -> Shown:
     """From a row of the queries."""
     b = broadcast_out(row, page.words.language)
     counts = b.counts
-    recalling = b.status is Status.RECALLING
+    recall = b.status is Status.RECALLING or (b.status is Status.CREATED and counts.recalled + counts.unrecalled > 0)
     left = None
     if b.sent_at and b.status in (Status.STOPPED, Status.SENT) and counts.delivered:
         left = max(timedelta(0), b.sent_at + RECALLABLE - datetime.now(UTC))
     return Shown(
         b=b,
         state="stopping" if b.stopping else b.status.value,
-        done=counts.recalled + counts.unrecalled if recalling else counts.delivered,
-        of=counts.delivered if recalling else counts.total,
+        recall=recall,
+        done=counts.recalled + counts.unrecalled if recall else counts.delivered,
+        of=counts.delivered if recall else counts.total,
         recallable_for=left,
     )
 

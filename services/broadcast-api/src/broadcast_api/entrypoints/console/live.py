@@ -114,7 +114,7 @@ async def _one(page: Page, id: UUID, row: Any) -> AsyncIterator[bytes]:
             continue
         it = shown(row, page)
         counts = it.b.counts
-        pace.add(time.monotonic(), it.done if it.state == "recalling" else counts.total - counts.pending)
+        pace.add(time.monotonic(), it.done if it.recall else counts.total - counts.pending)
         yield format_sse_event(event="patch", data_str=page.text("part_live.html", it=it, pace=pace))
 
 

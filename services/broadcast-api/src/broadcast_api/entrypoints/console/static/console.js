@@ -8,7 +8,6 @@ import { load, region } from "./parts.js";
 import { stream } from "./stream.js";
 import { localTimes } from "./times.js";
 
-document.documentElement.classList.add("script");
 localTimes(document);
 dialogs();
 filters(document);

@@ -1,0 +1,60 @@
+"""An official in front of a browser."""
+
+import re
+
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
+
+SERIOUS = ("serious", "critical")
+
+
+class Official:
+    """Speaks Russian, presses what is written on the screen, and hears of every error in the browser."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address, self.errors = page, address, list[str]()
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    @classmethod
+    async def sit_down(cls, browser: Browser, address: str, **options: object) -> "Official":
+        """In a window of their own."""
+        zone = {"locale": "ru-RU", "timezone_id": "Europe/Moscow"}
+        context = await browser.new_context(**{**zone, **options})  # type: ignore[arg-type]
+        context.set_default_timeout(20_000)
+        return cls(await context.new_page(), address)
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(self.address + path)
+
+    async def press(self, words: str, within: str = "main") -> None:
+        """A button or a link; what opens as a dialog stands above the rest."""
+        await self.control(words, within).click()
+
+    def control(self, words: str, within: str = "main") -> Locator:
+        place = self.page.locator(within)
+        name = re.compile(words)
+        return place.get_by_role("button", name=name).or_(place.get_by_role("link", name=name)).first
+
+    async def sees(self, words: str | re.Pattern[str], seconds: float = 20) -> None:
+        await expect(self.page.get_by_text(words).first).to_be_visible(timeout=seconds * 1000)
+
+    async def sees_status(self, words: str, seconds: float = 20) -> None:
+        await expect(self.page.locator("main .status").first).to_have_text(words, timeout=seconds * 1000)
+
+    async def count(self) -> int:
+        """How many are delivered, as the page shows it now."""
+        return int(re.sub(r"\D", "", await self.page.locator("#progress .big b").inner_text()))
+
+    async def inaccessible(self) -> list[str]:
+        """What axe finds serious or worse on the page as it is."""
+        found = await Axe().run(self.page)
+        return [
+            f"{self.page.url} {violation['id']}: {[node['html'][:200] for node in violation['nodes']][:3]}"
+            for violation in found.response["violations"]
+            if violation["impact"] in SERIOUS
+        ]
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)

@@ -1,0 +1,145 @@
+"""The main job by clicks, in Russian, in a real browser on a real system."""
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.e2e.console.conftest import PEOPLE
+from tests.e2e.console.officials import Official
+from tests.support.system import System
+
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("console"),
+]
+
+
+async def test_an_official_creates_sends_stops_resumes_and_recalls_while_another_watches(
+    slow_system: System, browser: Browser
+) -> None:
+    system = slow_system
+    anna = await Official.sit_down(browser, system.api_url)
+    boris = await Official.sit_down(browser, system.api_url)
+    await boris.open("/broadcasts")
+    await boris.sees("Рассылок пока нет")
+
+    await anna.open("/")
+    await anna.press("Создать рассылку")
+    await anna.page.get_by_label("Наименование рассылки").fill("Учебная тревога")
+    await anna.page.get_by_label("Аудитория", exact=True).select_option(label="Все сотрудники и подрядчики")
+    await anna.sees(re.compile(f"{PEOPLE}"))
+    await anna.page.get_by_label("Ваше имя").fill("Анна Петрова")
+    await anna.page.get_by_label("Ваша должность").fill("Отдел кадров")
+    text = anna.page.get_by_label("Текст", exact=True)
+    await text.fill("Завтра в 9:00")
+    await text.select_text()
+    await anna.press("Жирный")
+    await expect(anna.page.locator("#preview .bubble b")).to_have_text("Завтра в 9:00")
+    await anna.press("Создать рассылку")
+    await anna.sees_status("Создана")
+
+    row = boris.page.get_by_role("row", name="Учебная тревога")
+    await expect(row).to_contain_text("Анна Петрова")
+    await anna.press("Отправить рассылку")
+    await anna.sees(f"{PEOPLE} получателей")
+    await anna.press(f"Отправить {PEOPLE} получателям", within="dialog")
+    await anna.sees_status("Идёт отправка")
+
+    await expect(row.locator(".status")).to_have_text("Идёт отправка")
+    shown = row.locator(".count")
+    before = await shown.inner_text()
+    await expect(shown).not_to_have_text(before)
+    await row.get_by_role("link").click()
+    await boris.sees(re.compile("в секунду"))
+    await anna.press("Остановить отправку")
+    await anna.sees_status("Остановлена")
+    await boris.sees_status("Остановлена")
+    stopped_at = await boris.count()
+    assert 0 < stopped_at < PEOPLE
+    assert stopped_at == await anna.count() == (await system.totals())["sent"]
+
+    await boris.press("Продолжить отправку")
+    await anna.sees_status("Отправлено")
+    assert await anna.count() == PEOPLE
+    await anna.sees(re.compile("Можно отозвать ещё 48 ч"))
+    await anna.press("Отозвать сообщения")
+    await anna.press("Отозвать сообщения", within="dialog")
+    await boris.sees_status("Создана")
+    await boris.sees("Эти сообщения отозваны")
+    totals = await system.totals()
+    assert (totals["sent"], totals["present"], totals["duplicates"]) == (PEOPLE, 0, 0)
+    assert anna.errors + boris.errors == []
+
+
+async def test_a_draft_survives_a_reload_and_leaves_once_it_is_saved(system: System, browser: Browser) -> None:
+    anna = await Official.sit_down(browser, system.api_url)
+    await anna.open("/you")
+    await anna.page.get_by_label("Ваше имя").fill("Анна Петрова")
+    await anna.press("Сохранить")
+    await anna.open("/broadcasts/new")
+    await anna.page.get_by_label("Наименование рассылки").fill("Долгое письмо")
+    await anna.page.get_by_label("Текст", exact=True).fill("Дорогие <коллеги>")
+    await anna.sees(re.compile("Строка 1, символ 9"))
+    await anna.page.reload()
+    await anna.sees("Несохранённый текст восстановлен.")
+    await expect(anna.page.get_by_label("Текст", exact=True)).to_have_value("Дорогие <коллеги>")
+    await anna.page.get_by_label("Текст", exact=True).fill("Дорогие коллеги")
+
+    await anna.press("Новая аудитория")
+    dialog = anna.page.get_by_role("dialog")
+    await dialog.get_by_label("Название аудитории").fill("Кадры")
+    await dialog.get_by_text("Кадры", exact=True).click()
+    await expect(dialog.locator("#audience-reach")).to_contain_text("12 получателей")
+    await anna.press("Создать аудиторию", within="dialog")
+    await expect(anna.page.get_by_label("Аудитория", exact=True)).to_have_value(re.compile(r"[0-9a-f-]{36}"))
+    await expect(anna.page.locator("#reach")).to_contain_text("12 получателей")
+    await anna.press("Создать рассылку")
+    await anna.sees_status("Создана")
+    await anna.open("/broadcasts/new")
+    await expect(anna.page.get_by_label("Текст", exact=True)).to_have_value("")
+    assert anna.errors == []
+
+
+async def test_the_list_is_right_after_a_laptop_slept(system: System, browser: Browser) -> None:
+    anna = await Official.sit_down(browser, system.api_url)
+    id = await system.broadcast(await system.audience())
+    await anna.open("/broadcasts")
+    await expect(anna.page.locator(f"#b-{id} .status")).to_have_text("Создана")
+    await anna.page.context.set_offline(True)
+    await system.limits(rate=0)
+    await system.press("send", id)
+    await system.until_status(id, "sent")
+    await asyncio.sleep(1)
+    await anna.page.context.set_offline(False)
+    row = anna.page.locator(f"#b-{id}")
+    await expect(row.locator(".status")).to_have_text("Отправлено", timeout=30_000)
+    await expect(row.locator(".count")).to_have_text(f"{PEOPLE} из {PEOPLE}")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+async def test_every_page_can_be_used_by_everybody(system: System, browser: Browser, scheme: str, width: int) -> None:
+    id = await system.broadcast(await system.audience(), "<b>Завтра</b> <i>в 9:00</i>", parse_mode="HTML")
+    sent = await system.broadcast(await system.audience("IT"))
+    await system.limits(rate=0)
+    await system.press("send", sent)
+    await system.until_status(sent, "sent")
+    window = {"width": width, "height": 844}
+    anna = await Official.sit_down(browser, system.api_url, color_scheme=scheme, viewport=window)
+    audience = (await system.get(id))["audience"]["id"]
+    asks = [f"/broadcasts/{id}/{ask}" for ask in ("send", "test", "delete", "edit")]
+    pages = ["/broadcasts", "/broadcasts/new", f"/broadcasts/{id}", f"/broadcasts/{sent}", *asks, "/audiences"]
+    found: list[str] = []
+    for path in (*pages, "/audiences/new", f"/audiences/{audience}", "/people", "/you"):
+        await anna.open(path)
+        found += await anna.inaccessible()
+        wide = await anna.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert not wide, f"{path} is wider than the window"
+    await anna.open(f"/broadcasts/{id}")
+    await anna.press("Отправить рассылку")
+    await anna.sees(re.compile(f"{PEOPLE} получателей"))
+    found += await anna.inaccessible()
+    assert found == []
+    assert anna.errors == []
