@@ -12,9 +12,10 @@ class Proxy:
     With `single_use` every HTTP request gets a connection of its own: `Connection: close` is added to its first line.
     """
 
-    def __init__(self, upstream: str, *, single_use: bool = False) -> None:
+    def __init__(self, upstream: str) -> None:
         scheme, address = upstream.split("://")
-        self._upstream, self._port, self._single_use = int(address.rsplit(":", 1)[1]), free_port(), single_use
+        self._upstream, self._port = int(address.rsplit(":", 1)[1]), free_port()
+        self.single_use = False
         self.url = f"{scheme}://127.0.0.1:{self._port}"
         self._flows = asyncio.Event()
         self._flows.set()
@@ -54,7 +55,7 @@ class Proxy:
             return
         self._writers |= {writer, up_writer}
         try:
-            await asyncio.gather(self._pump(reader, up_writer, self._single_use), self._pump(up_reader, writer))
+            await asyncio.gather(self._pump(reader, up_writer, self.single_use), self._pump(up_reader, writer))
         finally:
             self._writers -= {writer, up_writer}
 

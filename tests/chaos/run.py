@@ -25,6 +25,7 @@ class Run:
     id: str = ""
     text: str = field(default_factory=lambda: f"Тревога {uuid4().hex}")
     _hit: tuple[float, int] | None = None
+    _rested: float = 0.0
 
     # -- the official
 
@@ -59,7 +60,9 @@ class Run:
         return state
 
     async def until_status(self, status: str, seconds: float = 120) -> Json:
-        return await self.until(lambda state: bool(state["status"] == status), seconds)
+        state = await self.until(lambda state: bool(state["status"] == status), seconds)
+        self._rested = time.monotonic()
+        return state
 
     async def rows(self) -> list[Json]:
         """What the api says of each recipient of the latest run."""
@@ -96,11 +99,11 @@ class Run:
         self._hit = (time.monotonic(), self.people - len(await self.sent_at()))
 
     def recovery(self) -> float:
-        """Seconds since `hit` that the rest of the run took beyond what its messages take at the bot's rate."""
+        """Seconds from `hit` until the run was at rest, beyond what the rest of its messages take at the bot's rate."""
         if self._hit is None:
             return 0.0
         since, left = self._hit
-        return max(0.0, time.monotonic() - since - left / self.rate)
+        return max(0.0, self._rested - since - left / self.rate)
 
 
 async def patiently(request: Callable[[], Any], seconds: float = 60) -> httpx.Response:

@@ -122,6 +122,7 @@ class Stage:
             await second.stop()
         await self.nats.open()
         await self.telegram.open()
+        self.telegram.single_use = False
         await self.system.emulator("DELETE", "/faults")
         for name, part in self.stack.parts.items():
             part.signal(signal.SIGCONT)
@@ -142,7 +143,7 @@ async def staged(postgres: str, folder: Path) -> AsyncIterator[Stage]:
         settings=SETTINGS,
     )
     stack = Stack(plan)
-    nats_proxy, telegram = Proxy(stack.nats_url), Proxy(stack.telegram_url, single_use=True)
+    nats_proxy, telegram = Proxy(stack.nats_url), Proxy(stack.telegram_url)
     stack.nats_door, stack.telegram_door = nats_proxy.url, telegram.url
     try:
         await nats_proxy.open()

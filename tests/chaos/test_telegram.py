@@ -26,6 +26,8 @@ async def test_five_replies_in_a_hundred_lost_after_delivery(stage: Stage) -> No
 @pytest.mark.chaos
 async def test_half_of_the_connections_refused(stage: Stage) -> None:
     """The proxy stops listening for half of the time. Who is in its queue at that moment is reset: at most one each."""
+    stage.telegram.single_use = True
+    stage.telegram.cut()
     run = await stage.run(2 * FIFTH)
     await run.press("send")
     refusals = 0
@@ -45,6 +47,7 @@ async def test_telegram_out_of_reach_for_seconds(stage: Stage) -> None:
     stage.telegram.freeze()
     stage.telegram.refuse()
     await asyncio.sleep(stage.luck.uniform(2.5, 5))
+    stage.telegram.cut()
     await stage.telegram.open()
     await run.hit()
     await run.until_status("sent")
