@@ -132,6 +132,17 @@ async def test_how_long_messages_can_be_recalled_counts_from_the_first_send(
     assert words in (await reader.open(f"/broadcasts/{id}")).text
 
 
+async def test_what_stands_open_after_a_run_is_offered_for_a_decision(api: Api, reader: Reader) -> None:
+    id = await api.in_state("sent")
+    _put(api, id, failed=1, unconfirmed=2)
+    page = await reader.open(f"/broadcasts/{id}")
+    assert {"unconfirmed", "resend"} <= set(page.buttons())
+    assert "2 получателя могли получить сообщение" in (await reader.open(f"/broadcasts/{id}/unconfirmed")).text
+    nobody = await reader.submit(f"/broadcasts/{id}/resend", {})
+    assert nobody.status == 409
+    assert (await reader.submit(f"/broadcasts/{id}/unconfirmed", {"answer": "leave"})).status == 409
+
+
 async def test_a_stop_by_the_system_says_why(api: Api, reader: Reader) -> None:
     id = await api.in_state("stopped")
     _put(api, id, stop_cause="content_refused", stop_detail="Bad Request: can't parse entities")
@@ -162,7 +173,8 @@ async def test_what_is_not_there_is_a_page_for_people_and_a_problem_for_programs
 def _put(api: Api, id: str, **values: object) -> None:
     """As the duties would have found it."""
     with api.database.write() as connection:
-        of_run = {name: values.pop(name) for name in ("delivered",) if name in values}
-        connection.execute(update(broadcasts).where(broadcasts.c.id == UUID(id)).values(**values))
+        of_run = {name: values.pop(name) for name in ("delivered", "failed", "unconfirmed") if name in values}
+        if values:
+            connection.execute(update(broadcasts).where(broadcasts.c.id == UUID(id)).values(**values))
         if of_run:
             connection.execute(update(runs).where(runs.c.broadcast_id == UUID(id)).values(**of_run))

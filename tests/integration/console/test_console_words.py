@@ -8,8 +8,12 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from broadcast_api.domain.broadcast import Broadcast, Status
+from broadcast_api.entrypoints.console import wording
 from broadcast_api.entrypoints.console import words as module
 from broadcast_api.entrypoints.console.words import Words
+from broadcast_contracts import Cause
+from broadcast_contracts.outcomes import RECALL_OUTCOMES, SEND_OUTCOMES
 from tests.support.broadcast_api import Api
 from tests.support.console import Reader
 
@@ -49,6 +53,14 @@ async def test_and_as_english_says_them(api: Api, reader: Reader, n: int, words:
     english = {"Accept-Language": "en"}
     page = await reader.open(f"/broadcasts/{(await api.broadcast())['id']}/send", **english)
     assert f"Will get it {words} " in page.text
+
+
+def test_whatever_can_happen_has_a_word() -> None:
+    happened = [event.TOPIC.removeprefix("broadcast.") for event in vars(Broadcast).values() if hasattr(event, "TOPIC")]
+    assert set(happened) <= set(wording.WHAT_HAPPENED)
+    assert set(SEND_OUTCOMES | RECALL_OUTCOMES) <= set(wording.OUTCOMES)
+    assert set(Cause) - {Cause.OPERATOR} == set(wording.CAUSES)
+    assert set(Status) | {"stopping"} == set(wording.STATUSES)
 
 
 def test_large_numbers_are_grouped() -> None:

@@ -16,7 +16,7 @@ from broadcast_api.entrypoints.console.route import pages, status_of
 from broadcast_api.entrypoints.http import trials
 from broadcast_api.entrypoints.http.audiences import preview_stored
 from broadcast_api.entrypoints.http.paging import SearchText
-from broadcast_contracts import Outcome
+from broadcast_contracts import Answer, Outcome
 
 USUAL_PER_SECOND = 30  # Telegram's limit for a bot that does not pay: core.telegram.org/bots/faq
 CANDIDATES = 12
@@ -44,6 +44,7 @@ def ask_to_delete(id: UUID, page: Viewed) -> Response:
 
 @router.get("/broadcasts/{id}/stop")
 @router.get("/broadcasts/{id}/resume")
+@router.get("/broadcasts/{id}/resend")
 def look(id: UUID, page: Viewed) -> Response:
     """Where a reload ends after a button was refused."""
     return page.redirect(f"/broadcasts/{id}")
@@ -63,6 +64,26 @@ def stop(id: UUID, page: Viewed, form: Posted) -> Response:
 @router.post("/broadcasts/{id}/resume")
 def resume(id: UUID, page: Viewed, form: Posted) -> Response:
     return _press(page, id, form, "resumed", lambda call: page.door.broadcasts.resume(id, call))
+
+
+@router.get("/broadcasts/{id}/unconfirmed")
+def ask_about_unconfirmed(id: UUID, page: Viewed) -> Response:
+    return page.render("ask_unconfirmed.html", it=shown(_row(page, id), page))
+
+
+@router.post("/broadcasts/{id}/unconfirmed")
+def answer(id: UUID, page: Viewed, form: Posted) -> Response:
+    """About all who are unconfirmed."""
+    chosen = form.one("answer")
+    if chosen not in set(Answer):
+        return page.redirect(f"/broadcasts/{id}/unconfirmed")
+    command = lambda call: page.door.broadcasts.answer(id, Answer(chosen), None, call)  # noqa: E731
+    return _press(page, id, form, "answered", command)
+
+
+@router.post("/broadcasts/{id}/resend")
+def resend(id: UUID, page: Viewed, form: Posted) -> Response:
+    return _press(page, id, form, "resumed", lambda call: page.door.broadcasts.resend(id, call))
 
 
 @router.post("/broadcasts/{id}/recall")
