@@ -25,6 +25,7 @@ def main() -> None:
         telegram_url="https://api.telegram.org" if token else None,
         api_port=api_port,
         emulator_port=emulator_port,
+        door="polling",
     )
     asyncio.run(supervise(Stack(plan)))
 

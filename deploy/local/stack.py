@@ -17,11 +17,15 @@ from typing import Any
 from deploy.local.part import Part
 
 START_SECONDS = 60
+WEBHOOK_SECRET = "local-webhook-secret"  # the emulator on the loopback is the only one that could call
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run. `telegram_url` None starts the emulator; ports 0 are chosen; `settings` go to every service."""
+    """What to run. `telegram_url` None starts the emulator; ports 0 are chosen; `settings` go to every service.
+
+    `door` is how people reach the bots: off, polling or webhook.
+    """
 
     var: Path
     database_url: str = ""
@@ -33,6 +37,7 @@ class Plan:
     revokers: int = 1
     api_port: int = 0
     emulator_port: int = 0
+    door: str = "off"
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -106,11 +111,17 @@ class Stack:
                 "BROADCAST_DATABASE_URL": self.plan.database_url or f"sqlite:///{self.plan.var}/broadcasts.db",
                 "BROADCAST_EVENT_STORE": self.plan.event_store_url or f"sqlite:///{self.plan.var}/events.db",
                 "BROADCAST_BOTS": ",".join(self.plan.bots),
+                "BROADCAST_DOOR": self.plan.door,
+                "BROADCAST_DOOR_TOKENS": json.dumps(self._door_tokens()),
+                "BROADCAST_TELEGRAM_URL": self.telegram_door,
                 "BROADCAST_PORT": address.rsplit(":", 1)[1],
                 **self.plan.settings,
             },
         )
         await until(lambda: http_ok(f"{address}/readyz"), name, self.parts[name])
+
+    def _door_tokens(self) -> dict[str, dict[str, str]]:
+        return {name: {"token": bot["token"], "secret": WEBHOOK_SECRET} for name, bot in self.plan.bots.items()}
 
     async def start_worker(self, kind: str, number: int) -> None:
         """Start a dispatcher or revoker; ready a moment later."""

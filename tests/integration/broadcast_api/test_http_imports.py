@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from broadcast_api.adapters import imports as adapter
-from broadcast_api.adapters.entering import Person
+from broadcast_api.adapters.entering import Person, enter
 from broadcast_api.adapters.imports import Imports
 from broadcast_api.adapters.schema import imports, recipients
 from broadcast_api.entrypoints.http import middleware
@@ -182,13 +182,12 @@ async def test_a_batch_is_taken_whole_or_not_at_all_and_what_was_done_is_said(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adapter, "BATCH", 10)
-    real = adapter.enter
     calls = 0
 
     def third_fails(*arguments: Any) -> Any:
         nonlocal calls
         calls += 1
-        entered = real(*arguments)
+        entered = enter(*arguments)
         if calls == 3:
             raise RuntimeError("the disk is full")
         return entered

@@ -1,4 +1,5 @@
-"""`python -m broadcast_api serve` runs the API; `init` creates tables, streams and consumers, and exits."""
+"""`python -m broadcast_api serve` runs the API; `init` creates tables, streams and consumers, and exits;
+`set-webhook BOT [URL]` tells Telegram where to post what people say to a bot."""
 
 import argparse
 import asyncio
@@ -14,9 +15,10 @@ from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.app import build
 from broadcast_api.background import NatsDuties
-from broadcast_api.settings import BadSettings, Settings, read_settings
+from broadcast_api.settings import BadSettings, DoorTokens, Settings, read_settings
 from broadcast_delivery.logs import log_json
 from broadcast_delivery.topology import ensure
+from broadcast_telegram.listener import Listener, Unanswered
 
 GRACE_SECONDS = 10
 
@@ -56,18 +58,41 @@ async def _topology(settings: Settings) -> None:
         await client.close()
 
 
+async def set_webhook(settings: Settings, bot: str, url: str) -> None:
+    """Have Telegram post the updates of a bot to an address; without one, have it keep them for polling."""
+    tokens = settings.door_tokens.get(bot, DoorTokens())
+    if not tokens.token.get_secret_value():
+        raise BadSettings(f"BROADCAST_DOOR_TOKENS: no token of {bot}")
+    if url and not tokens.secret.get_secret_value():
+        raise BadSettings(f"BROADCAST_DOOR_TOKENS: no secret of {bot}")
+    listener = Listener(tokens.token, settings.telegram_url)
+    try:
+        await listener.set_webhook(url, tokens.secret)
+    finally:
+        await listener.close()
+    print(f"{bot}: {url or 'no webhook'}")
+
+
 def main() -> None:
     """Exit code 2 with one line when the settings are wrong."""
     parser = argparse.ArgumentParser(prog="broadcast_api", description=__doc__)
-    parser.add_argument("command", choices=["serve", "init"])
-    command = parser.parse_args().command
+    commands = parser.add_subparsers(dest="command", required=True, metavar="serve | init | set-webhook")
+    commands.add_parser("serve").set_defaults(run=lambda settings, _: serve(settings))
+    commands.add_parser("init").set_defaults(run=lambda settings, _: init(settings))
+    webhook = commands.add_parser("set-webhook", description=set_webhook.__doc__)
+    webhook.add_argument("bot")
+    webhook.add_argument("url", nargs="?", default="", help="https://…/telegram/BOT/webhook; without it: no webhook")
+    webhook.set_defaults(run=lambda settings, given: asyncio.run(set_webhook(settings, given.bot, given.url)))
+    arguments = parser.parse_args()
     try:
         settings = read_settings()
         log_json(settings.log_level)
-        {"serve": serve, "init": init}[command](settings)
+        arguments.run(settings, arguments)
     except BadSettings as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except Unanswered as error:
+        sys.exit(f"Telegram: {error}")
 
 
 if __name__ == "__main__":

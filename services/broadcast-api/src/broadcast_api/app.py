@@ -9,6 +9,7 @@ from typing import Protocol
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from broadcast_api.adapters.arrivals import Arrivals
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.directory import Directory
 from broadcast_api.adapters.doubts import Doubts
@@ -24,6 +25,7 @@ from broadcast_api.entrypoints.console.live import watched
 from broadcast_api.entrypoints.http.context import Services
 from broadcast_api.entrypoints.http.door import make_app
 from broadcast_api.entrypoints.http.feed import Feed
+from broadcast_api.entrypoints.telegram.webhook import add_webhook
 from broadcast_api.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -103,6 +105,8 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
         groups=settings.groups,
     )
     app = make_app(services, lifespan)
+    webhooks = {bot: door.secret for bot, door in settings.doors("webhook").items()}
+    add_webhook(app, webhooks, Arrivals(database))
     add_console(app)
     return app
 

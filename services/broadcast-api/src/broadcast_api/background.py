@@ -3,16 +3,20 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 
 import nats
 import nats.errors
 from nats.aio.client import Client
 
+from broadcast_api.adapters.arrivals import Arrivals
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.application.runs import Runs
-from broadcast_api.duties.run import Duties, DutySettings
+from broadcast_api.duties.run import Duties, DutySettings, Step
+from broadcast_api.entrypoints.telegram.polling import Poller
 from broadcast_api.settings import Settings
+from broadcast_telegram.listener import Listener
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,8 @@ class NatsDuties:
             lease_grace_seconds=settings.lease_grace_seconds,
         )
         self._parts = (database, store, runs)
+        self._doors = settings.doors("polling")
+        self._telegram_url = settings.telegram_url
         self._client: Client | None = None
         self._duties: Duties | None = None
 
@@ -65,13 +71,22 @@ class NatsDuties:
         self._client = await nats.connect(
             self._url, name="broadcast-api", max_reconnect_attempts=-1, reconnect_time_wait=0.5, error_cb=_quiet
         )
+        listeners = {bot: Listener(door.token, self._telegram_url) for bot, door in self._doors.items()}
         try:
-            self._duties = Duties(self._settings, *self._parts, self._client)
+            self._duties = Duties(self._settings, *self._parts, self._client, self._pollers(listeners))
             await self._duties.run()
         finally:
+            await asyncio.gather(*(listener.close() for listener in listeners.values()))
             client, self._client, self._duties = self._client, None, None
             with contextlib.suppress(nats.errors.Error, TimeoutError):
                 await asyncio.wait_for(client.close(), CLOSE_SECONDS)
+
+    def _pollers(self, listeners: Mapping[str, Listener]) -> Mapping[str, Step]:
+        arrivals = Arrivals(self._parts[0])
+        pollers = {bot: Poller(bot, listener, arrivals) for bot, listener in listeners.items()}
+        return {f"poll_{bot}": poller.poll for bot, poller in pollers.items()} | {
+            f"greet_{bot}": poller.greet for bot, poller in pollers.items()
+        }
 
 
 async def _quiet(error: Exception) -> None:

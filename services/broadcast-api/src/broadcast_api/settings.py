@@ -1,22 +1,50 @@
 """Everything that can be configured, from the environment: `BROADCAST_NATS_URL` and so on."""
 
-from typing import Annotated
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from broadcast_api.adapters.event_store import environment
 from broadcast_contracts.topology import BOT_NAME
 
 PREFIX = "BROADCAST_"
+SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")  # setWebhook takes 1 to 256 of them; fewer than 16 could be guessed
 
 
 class BadSettings(ValueError):
     """One line that names the variable and what is wrong with it."""
 
 
+class DoorTokens(BaseModel):
+    """What the door of one bot needs: the token for polling and `set-webhook`, the secret for the webhook."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token: SecretStr = SecretStr("")
+    secret: SecretStr = SecretStr("")
+
+
 class Settings(BaseSettings):
-    """Times in seconds. The workers read variables with the same prefix: what is none of ours is ignored."""
+    """Times in seconds. The workers read variables with the same prefix: what is none of ours is ignored.
+
+    `door` says how people reach the bots: off, webhook or polling for all, or `main=polling,hr=webhook`. `door_tokens`
+    is JSON, `{"main": {"token": "123:abc", "secret": "…"}}`; `door_tokens_file` names a file that holds the same.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -35,12 +63,53 @@ class Settings(BaseSettings):
     live_poll_seconds: PositiveFloat = 0.5
     heartbeat_seconds: PositiveFloat = 15
     groups: bool = Field(False, description="groups and channels may be recipients, too")
+    telegram_url: str = "https://api.telegram.org"
+    door: Annotated[dict[str, Literal["off", "webhook", "polling"]], NoDecode] = Field({"": "off"})
+    door_tokens_file: Path | None = None
+    door_tokens: dict[str, DoorTokens] = Field({}, validate_default=True)
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
     @field_validator("bots", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
+
+    def doors(self, kind: str) -> dict[str, DoorTokens]:
+        """The bots whose door is of this kind, with what it needs."""
+        bots = [bot for bot in self.bots if _door_of(self.door, bot) == kind]
+        return {bot: self.door_tokens[bot] for bot in bots}
+
+    @field_validator("door", mode="before")
+    @classmethod
+    def _kinds(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = [part.rpartition("=") for part in value.split(",")]
+        return {bot.strip(): kind.strip() for bot, _, kind in parts}
+
+    @field_validator("door")
+    @classmethod
+    def _of_bots(cls, door: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        for bot in door.keys() - {""}:
+            if bot not in info.data.get("bots", ()):
+                raise ValueError(f"there is no bot {bot!r}")
+        return door
+
+    @field_validator("door_tokens")
+    @classmethod
+    def _complete(cls, given: dict[str, DoorTokens], info: ValidationInfo) -> dict[str, DoorTokens]:
+        if file := info.data.get("door_tokens_file"):
+            given = _tokens_in(file)
+        for bot in info.data.get("bots", ()):
+            tokens = given.get(bot, DoorTokens())
+            kind = _door_of(info.data.get("door", {}), bot)
+            if kind == "polling" and not tokens.token.get_secret_value():
+                raise ValueError(f"polling needs the token of {bot}")
+            if kind == "webhook" and not SECRET.fullmatch(tokens.secret.get_secret_value()):
+                raise ValueError(
+                    f"the webhook of {bot} needs a secret of 16 to 256 characters of A-Z, a-z, 0-9, _ and -"
+                )
+        return given
 
     @field_validator("event_store")
     @classmethod
@@ -59,10 +128,24 @@ class Settings(BaseSettings):
         return bots
 
 
+def _door_of(door: Mapping[str, str], bot: str) -> str:
+    return door.get(bot, door.get("", "off"))
+
+
+def _tokens_in(file: Path) -> dict[str, DoorTokens]:
+    """Without a word of what stands in the file."""
+    try:
+        return TypeAdapter(dict[str, DoorTokens]).validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ValueError(f"{file} cannot be read: {type(error).__name__}") from None
+
+
 def read_settings() -> Settings:
     """Raises `BadSettings`."""
     try:
         return Settings()
+    except SettingsError as error:
+        raise BadSettings(f"{PREFIX}DOOR_TOKENS: not valid JSON") from error
     except ValidationError as error:
         fault = error.errors()[0]
         raise BadSettings(f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}") from error

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from broadcast_api.adapters.schema import metadata
 
 LOCK_TIMEOUT_SECONDS = 15
+MAPPED_BYTES = 2**31  # counting a million people reads far more than SQLite's own cache of 2 MB holds
 SCHEMA_LOCK = 0x6272_6F61_6463_6173  # "broadcas"
 
 
@@ -37,9 +38,11 @@ class Database:
             metadata.create_all(connection)
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection for reading; never blocks a writer."""
+    def read(self, *, snapshot: bool = False) -> Iterator[Connection]:
+        """A connection for reading; never blocks a writer. With `snapshot` all it reads is of the same moment."""
         with self.engine.connect() as connection:
+            if snapshot and not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager
@@ -74,6 +77,7 @@ def _sqlite(url: str) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

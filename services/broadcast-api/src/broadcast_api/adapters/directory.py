@@ -20,6 +20,8 @@ from broadcast_api.domain.errors import BadDefinition
 
 EXPORT_PAGE = 2_000
 
+STATUSES = ("active", "blocked", "deactivated", "not_started")
+
 COUNTING_MEMORY = "64MB"
 """For counting an audience in PostgreSQL: the tags of a million people are looked up in memory."""
 
@@ -166,9 +168,10 @@ class Directory:
         with self._database.read() as connection:
             of_bot = (recipients.c.bot == bot) & condition(resolve(connection, bot, audience_id, definition, members))
             self._think_bigger(connection)
-            counts = select(recipients.c.status, func.count()).where(of_bot).group_by(recipients.c.status)
+            # SQLite would sort everybody to group them.
+            counts = select(*(func.count().filter(recipients.c.status == status).label(status) for status in STATUSES))
             first = select(recipients).where(of_bot).order_by(recipients.c.id).limit(sample)
-            found = {row[0]: row[1] for row in connection.execute(counts)}
+            found = connection.execute(counts.select_from(recipients).where(of_bot)).one()._asdict()
             return Reach(found, connection.execute(first).all())
 
     def _think_bigger(self, connection: Connection) -> None:

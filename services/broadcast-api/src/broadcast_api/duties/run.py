@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import nats.errors
@@ -37,6 +37,9 @@ POLL_SECONDS = 0.5
 BACKOFF_SECONDS = (0.1, 2.0)
 """First and longest wait after a failed step: NATS or SQL is away, and everything goes on when it is back."""
 
+Step = Callable[[], Awaitable[bool]]
+"""Does a portion of a duty; answers whether there was anything to do."""
+
 EXPECTED = (nats.errors.Error, JetStreamError, SQLAlchemyError, PersistenceError, OSError, TimeoutError)
 
 MISSING = (NotFoundError, ServiceUnavailableError, NoStreamResponseError)
@@ -60,8 +63,16 @@ class Duties:
     """`run` until cancelled; any number of replicas may, one at a time is active."""
 
     def __init__(
-        self, settings: DutySettings, database: Database, store: EventStore, runs: Runs, client: Client
+        self,
+        settings: DutySettings,
+        database: Database,
+        store: EventStore,
+        runs: Runs,
+        client: Client,
+        pulling: Mapping[str, Step] | None = None,
     ) -> None:
+        """`pulling` are further duties, by name, that wait for their work by themselves."""
+        self._pulling = pulling or {}
         self._settings, self._database, self._store, self._runs = settings, database, store, runs
         self._js = client.jetstream(timeout=5)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -117,11 +128,13 @@ class Duties:
             group.create_task(self._keep("sweep", sweep, every=settings.sweep_seconds))
             group.create_task(self._keep("project_send", sends.step, pulls=True))
             group.create_task(self._keep("project_recall", recalls.step, pulls=True))
+            for name, step in self._pulling.items():
+                group.create_task(self._keep(name, step, pulls=True))
 
     async def _keep(
         self,
         duty: str,
-        step: Callable[[], Awaitable[bool]],
+        step: Step,
         *,
         announce: bool = False,
         pulls: bool = False,

@@ -34,6 +34,10 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("Not found", "There is nothing at this address."),
         "ru": ("Не найдено", "По этому адресу ничего нет."),
     },
+    "forbidden": {
+        "en": ("Forbidden", "This is not for you."),
+        "ru": ("Запрещено", "Этот адрес не для вас."),
+    },
     "method_not_allowed": {
         "en": ("Method not allowed", "This address does not take this method."),
         "ru": ("Метод не поддерживается", "Этот адрес не принимает такой метод."),

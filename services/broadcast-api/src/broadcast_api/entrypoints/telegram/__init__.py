@@ -1,0 +1,1 @@
+"""The door that people come in by: /start, block, unblock."""
