@@ -221,9 +221,10 @@ class Pull:
             if stored and _matches(self._consumer.filter_subject, stored.subject):
                 new.append(stored.seq)
             self._consumer.next_seq += 1
+        late = {seq for seq in new if self._server.chance(2)}
         for seq in new:
-            self._consumer.pending[seq] = now
-        return again + new
+            self._consumer.pending[seq] = now + (1.0 if seq in late else 0.0)
+        return again + [seq for seq in new if seq not in late]
 
 
 class Delivered:
