@@ -27,9 +27,11 @@ check: install ## format, lint, strict types, import rules
 	$(VENV)/bin/lint-imports
 
 test: check ## everything that must hold, in under 15 minutes
-	$(RUN) pytest -n 2 --dist loadgroup
+	$(RUN) pytest -n 2 --dist loadscope -m "not alone"
+	$(RUN) pytest -m alone
 
-chaos: install ## the long chaos runs: kills, pauses, lost replies; writes docs/reliability.md
+chaos: install ## ten thousand simulated histories, then kills, pauses and lost replies on real processes; writes docs/reliability.md
+	$(RUN) tests.simulation --seeds $${SIMULATION_SEEDS:-10000}
 	CHAOS_REPEATS=$${CHAOS_REPEATS:-3} CHAOS_REPORT=docs/reliability.md $(RUN) pytest tests/chaos
 
 bench: install ## the benchmarks, as ratios

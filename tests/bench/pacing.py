@@ -11,7 +11,7 @@ async def measure(
     rows = []
     for rate in rates:
         for number in dispatchers:
-            used, refused = await _run(rate, number, rate * seconds)
+            used, refused = await run(rate, number, rate * seconds)
             rows.append((str(rate), str(number), ratio(used), str(refused)))
     return Table(
         "pacing",
@@ -24,7 +24,8 @@ async def measure(
     )
 
 
-async def _run(rate: int, dispatchers: int, people: int) -> tuple[float, int]:
+async def run(rate: int, dispatchers: int, people: int) -> tuple[float, int]:
+    """The share of the allowance that was used, and the refusals."""
     settings = {"BROADCAST_LOG_LEVEL": "warning", "BROADCAST_WINDOW_BATCHES": str(max(4, dispatchers))}
     async with system(rate=rate, people=people, dispatchers=dispatchers, settings=settings) as running:
         await enter_emulated_people(running)

@@ -1,0 +1,36 @@
+"""The short form of the benchmarks: what the long ones print, held to its bounds. Each runs with the machine to itself."""
+
+import pytest
+
+from tests.bench import pacing, planning, throughput
+
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(400)]
+
+TRIES = 3
+"""Whoever else uses the machine may spoil a run: the best of a few counts."""
+
+
+@pytest.mark.parametrize("dispatchers", [1, 4])
+async def test_the_allowance_is_used_and_never_overdrawn(dispatchers: int) -> None:
+    runs = []
+    for _ in range(TRIES):
+        runs.append(await pacing.run(rate=30, dispatchers=dispatchers, people=450))
+        if any(used >= 0.97 and refused == 0 for used, refused in runs):
+            return
+    pytest.fail(f"used of the allowance, refusals: {runs}")
+
+
+async def test_a_dispatcher_keeps_up_with_a_bare_aiogram_loop() -> None:
+    ratios = []
+    for _ in range(TRIES):
+        ratios.append(await throughput.compare(people=2000, rounds=1))
+        if ratios[-1].rate >= 0.6:
+            return
+    pytest.fail(f"{ratios}")
+
+
+async def test_the_first_message_does_not_wait_for_the_size_of_the_audience() -> None:
+    small, _, small_memory = await planning.run(1_000)
+    large, _, large_memory = await planning.run(200_000)
+    assert large < 3 * small + 1
+    assert large_memory < 1.5 * small_memory
