@@ -1,4 +1,4 @@
-"""The short form of the benchmarks: what the long ones print, held to its bounds. Each runs with the machine to itself."""
+"""The short form of the benchmarks, held to its bounds; each has the machine to itself."""
 
 import pytest
 
