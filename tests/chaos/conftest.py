@@ -47,7 +47,7 @@ def pytest_runtest_makereport(
 
 def pytest_sessionfinish() -> None:
     if path := os.environ.get("CHAOS_REPORT"):
-        REPORT.write(Path(path))
+        REPORT.write(Path(path), f"CHAOS_REPEATS={REPEATS} CHAOS_SEED={SEED} make chaos")
 
 
 class Theatre:

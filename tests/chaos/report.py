@@ -24,8 +24,7 @@ and BROADCASTS streams and the chats are compared; a scenario holds only when al
 |---|--:|--:|--:|--:|--:|--:|--:|
 """
 FOOT = """
-Made by `make chaos`; `CHAOS_REPEATS` is the number of repetitions, `CHAOS_SEED` fixes the random instants. Recovery
-times depend on the machine and its load; everything else must hold anywhere.
+Made by `{command}`. Recovery times depend on the machine and its load; everything else must hold anywhere.
 """
 
 
@@ -46,8 +45,9 @@ class Report:
         self._tried[scenario] += 1
         self._held[scenario] += held
 
-    def write(self, path: Path) -> None:
-        path.write_text(HEAD + "".join(f"{self._row(scenario)}\n" for scenario in self._tried) + FOOT)
+    def write(self, path: Path, command: str) -> None:
+        rows = "".join(f"{self._row(scenario)}\n" for scenario in self._tried)
+        path.write_text(HEAD + rows + FOOT.format(command=command))
 
     def _row(self, scenario: str) -> str:
         accounts, held, tried = self._accounts[scenario].values(), self._held[scenario], self._tried[scenario]
