@@ -46,7 +46,8 @@ def pytest_runtest_makereport(
 
 
 def pytest_sessionfinish() -> None:
-    if path := os.environ.get("CHAOS_REPORT"):
+    path = os.environ.get("CHAOS_REPORT")
+    if path and not REPORT.empty:
         REPORT.write(Path(path), f"CHAOS_REPEATS={REPEATS} CHAOS_SEED={SEED} make chaos")
 
 

@@ -36,6 +36,10 @@ class Report:
         self._held: Counter[str] = Counter()
         self._tried: Counter[str] = Counter()
 
+    @property
+    def empty(self) -> bool:
+        return not self._tried
+
     def add(self, scenario: str, run: str, account: Account) -> None:
         """The last account of a run is the one that counts."""
         self._accounts[scenario][run] = account
