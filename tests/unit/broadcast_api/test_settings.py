@@ -1,6 +1,7 @@
 """What may be configured, and how a mistake is told."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,43 @@ def test_bots_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_variables_of_the_workers_are_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROADCAST_TELEGRAM_URL", "http://x")
     read_settings()
+
+
+def test_each_bot_may_have_a_door_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tokens = '{"main": {"token": "1:abc"}, "hr": {"secret": "0123456789abcdef"}}'
+    monkeypatch.setenv("BROADCAST_BOTS", "main,hr,other")
+    monkeypatch.setenv("BROADCAST_DOOR", "main=polling, hr=webhook")
+    monkeypatch.setenv("BROADCAST_DOOR_TOKENS", tokens)
+    settings = read_settings()
+    assert (list(settings.doors("polling")), list(settings.doors("webhook"))) == (["main"], ["hr"])
+    monkeypatch.delenv("BROADCAST_DOOR_TOKENS")
+    (tmp_path / "tokens").write_text(tokens)
+    monkeypatch.setenv("BROADCAST_DOOR_TOKENS_FILE", str(tmp_path / "tokens"))
+    assert read_settings().doors("polling")["main"].token.get_secret_value() == "1:abc"
+
+
+@pytest.mark.parametrize(
+    ("door", "tokens", "why"),
+    [
+        ("polling", "", "polling needs the token of main"),
+        ("webhook", '{"main": {"token": "1:SECRET"}}', "needs a secret"),
+        ("webhook", '{"main": {"secret": "SECRET"}}', "needs a secret"),
+        ("hr=off", "", "no bot 'hr'"),
+        ("sometimes", "", "BROADCAST_DOOR"),
+        ("polling", "{SECRET", "BROADCAST_DOOR_TOKENS"),
+        ("polling", '{"main": "SECRET"}', "BROADCAST_DOOR_TOKENS"),
+    ],
+)
+def test_a_door_without_what_it_needs_is_told_without_the_secret(
+    monkeypatch: pytest.MonkeyPatch, door: str, tokens: str, why: str
+) -> None:
+    monkeypatch.setenv("BROADCAST_DOOR", door)
+    if tokens:
+        monkeypatch.setenv("BROADCAST_DOOR_TOKENS", tokens)
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+    assert why in str(refused.value)
+    assert "SECRET" not in str(refused.value).replace("DOOR_TOKENS", "")
 
 
 @pytest.mark.parametrize(
