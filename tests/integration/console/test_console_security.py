@@ -19,6 +19,9 @@ HOSTILE = [
 PAGES = ["/broadcasts", "/broadcasts/new", "/audiences", "/audiences/new", "/people", "/you", "/nowhere"]
 
 
+LEADING = ("href", "src", "action", "formaction", "data-stream", "data-load", "data-canonical")
+
+
 def assert_harmless(page: Seen) -> None:
     """No script but our own files, no handler, no style, and no link that runs."""
     for tag, attributes in page.tags:
@@ -27,14 +30,14 @@ def assert_harmless(page: Seen) -> None:
         for name, value in attributes.items():
             assert not name.startswith("on"), (tag, name)
             assert name not in ("style", "srcdoc"), (tag, name)
-            assert not value.strip().lower().startswith("javascript:") or name in ("value", "content")
+            assert name not in LEADING or not value.strip().lower().startswith(("javascript:", "data:"))
     assert "4011" not in page.text
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 async def test_hostile_words_are_shown_and_never_run(api: Api, reader: Reader, hostile: str) -> None:
     await reader.submit("/you", {"name": hostile, "position": hostile})
-    (person,) = await api.people(1, first_name=hostile, last_name=hostile, department=hostile, username=hostile[:60])
+    await api.people(1, first_name=hostile, last_name=hostile, department=hostile, username=hostile[:60])
     audience = await api.audience({"kind": "attributes", "where": {"department": [hostile]}}, name=hostile)
     fields: dict[str, str | list[str]] = {"name": hostile, "text": hostile, "parse_mode": "none"}
     page = await reader.submit("/broadcasts/new", {**fields, "audience_id": audience["id"]})
@@ -44,7 +47,6 @@ async def test_hostile_words_are_shown_and_never_run(api: Api, reader: Reader, h
         assert_harmless(await reader.open(path))
     await reader.submit(f"{page.path}/send", {"version": "1"})
     assert_harmless(await reader.open(page.path))
-    assert person
 
 
 @pytest.mark.parametrize("parse_mode", ["HTML", "MarkdownV2", "none"])
