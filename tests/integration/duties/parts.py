@@ -30,7 +30,7 @@ class Parts:
         self.planner = Planner(database, self.issuer, hints, WINDOW)
         self.sends = Projection(js, database, self.ledger, runs, "send", lambda: None)
         self.recalls = Projection(js, database, self.recall_ledger, runs, "recall", lambda: None)
-        self.settler = Settler(database, self.ledger, runs, hints, patience)
+        self.settler = Settler(js, database, self.ledger, runs, hints, patience)
         self.decisions = Decisions(js, database, self.ledger)
         self.recall = RecallPlanner(js, database, stage.store, self.recall_ledger, runs, WINDOW)
         self.sweeper = Sweeper(js, database, self.issuer, self.recall)

@@ -37,7 +37,7 @@ class Consumer:
     stream: str
     durable: str
     filter_subject: str
-    ack_wait: float = 30.0
+    ack_wait: float = 12.0
     max_ack_pending: int = 1_000
 
 
@@ -76,10 +76,8 @@ BUCKETS = (CONTROL, PACING)
 JOB_MAX_AGE = 2 * DAY
 """A job is dropped when older: well below the ledger's age, or an expired batch would look like an untouched one."""
 
-PROJECTION = Consumer("LEDGER", "projection", "broadcasts.ledger.>", ack_wait=10.0, max_ack_pending=5_000)
-RECALL_PROJECTION = Consumer(
-    "RECALL_LEDGER", "recall-projection", "broadcasts.recall_ledger.>", ack_wait=10.0, max_ack_pending=5_000
-)
+PROJECTION = Consumer("LEDGER", "projection", "broadcasts.ledger.>", max_ack_pending=5_000)
+RECALL_PROJECTION = Consumer("RECALL_LEDGER", "recall-projection", "broadcasts.recall_ledger.>", max_ack_pending=5_000)
 
 
 def job_consumer(lane: Lane, bot: str) -> Consumer:

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 1.0
 TRIES = 5
+RETRY_SECONDS = 1.0
 
 
 class CountsFeed:
@@ -57,5 +58,6 @@ class CountsFeed:
                 )
             except (nats.errors.Error, JetStreamError, TimeoutError) as error:
                 log.warning("counts_unpublished", extra={"batch": str(batch.key), "error": str(error)})
+                await asyncio.sleep(RETRY_SECONDS)
             else:
                 return

@@ -31,7 +31,7 @@ from broadcast_telegram.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 
-KEEP_ALIVE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 4
 """Well below the consumers' ack_wait."""
 
 SETTLE_SECONDS = 0.1

@@ -20,14 +20,10 @@ from broadcast_api.duties.counting import lock_run, recount
 from broadcast_api.duties.freeze import UNREACHABLE_BATCH
 from broadcast_api.duties.outcome_rows import Advance, Place, write
 from broadcast_api.duties.reseed import half_reseeded, reseed
+from broadcast_api.duties.telling import tell
 from broadcast_contracts import Answer, AnswerV1, BatchKey, Outcome
-from broadcast_contracts.topology import counts_subject
-from broadcast_delivery.counts import send_counts
 from broadcast_delivery.fold import Fold, fold
 from broadcast_delivery.ports import Conflict, Ledger
-from broadcast_delivery.publish import publish
-
-SOURCE = "/broadcast-api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +91,7 @@ class Decisions:
         run = decision.run
         key = BatchKey(run.broadcast_id, run.run, batch.batch)
         state = await self._append(decision, key, batch, indices)
-        subject, counts = counts_subject("send", key), send_counts(key, batch.size, state)
-        about = str(run.broadcast_id)
-        await publish(self._js, subject, counts, message_id=f"{subject}:{state.version}", source=SOURCE, about=about)
+        await tell(self._js, key, batch.size, state)
         place = Place(key, run.id, run.batch_size, batch.size, batch.version, run.state, run.leg)
         await asyncio.to_thread(write, self._database, "send", [Advance(place, state, set(range(batch.size)))])
 

@@ -107,7 +107,7 @@ class Duties:
         decisions = Decisions(js, database, ledger)
         planner = Planner(database, issuer, hints, settings.window_batches)
         patience = settings.lease_seconds + settings.lease_grace_seconds
-        settler = Settler(database, ledger, self._runs, hints, patience)
+        settler = Settler(js, database, ledger, self._runs, hints, patience)
         sweeper = Sweeper(js, database, issuer, recall)
         sends = Projection(js, database, ledger, self._runs, "send", self._wake)
         recalls = Projection(js, database, recall_ledger, self._runs, "recall", self._wake)

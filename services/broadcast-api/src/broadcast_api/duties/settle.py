@@ -5,6 +5,7 @@ import time
 from typing import Any
 from uuid import uuid4
 
+from nats.js import JetStreamContext
 from sqlalchemy import Row, exists, select
 
 from broadcast_api.adapters.database import Database
@@ -12,6 +13,7 @@ from broadcast_api.adapters.schema import batches, runs, undecided
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import counts_of
 from broadcast_api.duties.hints import Hints
+from broadcast_api.duties.telling import tell
 from broadcast_contracts import BatchKey, CloseV1, ResolveV1
 from broadcast_delivery.fold import fold
 from broadcast_delivery.ports import Conflict, Ledger
@@ -22,8 +24,10 @@ CLOSES_AT_ONCE = 32
 class Settler:
     """`patience` (seconds) is a lease and its grace: an owner silent for so long has no attempt in the air."""
 
-    def __init__(self, database: Database, ledger: Ledger, runs: Runs, hints: Hints, patience: float) -> None:
-        self._database, self._ledger, self._runs, self._hints = database, ledger, runs, hints
+    def __init__(
+        self, js: JetStreamContext, database: Database, ledger: Ledger, runs: Runs, hints: Hints, patience: float
+    ) -> None:
+        self._js, self._database, self._ledger, self._runs, self._hints = js, database, ledger, runs, hints
         self._patience = patience
         self._closing = asyncio.Semaphore(CLOSES_AT_ONCE)
         self._watched: dict[BatchKey, tuple[int, float]] = {}
@@ -75,6 +79,7 @@ class Settler:
         if in_flight or not run.frozen or any(batch.closed_leg < run.leg for batch in issued):
             return False
         await asyncio.to_thread(self._runs.record_frozen, run.broadcast_id, run.run, run.total, run.total - run.size)
+        await asyncio.gather(*(self._tell(_key(run, batch), batch.size) for batch in issued))
         settled = await asyncio.to_thread(self._row, run.id)
         await asyncio.to_thread(self._runs.record_stopped, run.broadcast_id, run.run, run.leg, counts_of(settled))
         return True
@@ -98,6 +103,10 @@ class Settler:
                     return
                 except Conflict:
                     continue
+
+    async def _tell(self, key: BatchKey, size: int) -> None:
+        async with self._closing:
+            await tell(self._js, key, size, fold(await self._ledger.read(key), "send"))
 
     def _watch(self, key: BatchKey, version: int) -> tuple[int, float]:
         """Since when, on our own clock, this batch has stood at this version."""
