@@ -60,6 +60,7 @@ async def supervise(stack: Stack) -> None:
 
 def announce(stack: Stack) -> None:
     """Print the addresses."""
+    print(f"console                {stack.api_url}/")
     print(f"api and documentation  {stack.api_url}/docs")
     if stack.plan.telegram_url is None:
         print(f"what the chats see     {stack.telegram_url}/")
