@@ -1,4 +1,5 @@
 """`python -m broadcast_api serve` runs the API; `init` creates tables, streams and consumers, and exits;
+`verify` compares every copy with its truth; `rebuild` makes the read models anew while no replica leads;
 `set-webhook BOT [URL]` tells Telegram where to post what people say to a bot."""
 
 import argparse
@@ -15,6 +16,7 @@ from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.app import build
 from broadcast_api.background import NatsDuties
+from broadcast_api.repair.command import rebuild, verify
 from broadcast_api.settings import BadSettings, DoorTokens, Settings, read_settings
 from broadcast_delivery.logs import log_json
 from broadcast_delivery.topology import ensure
@@ -76,9 +78,14 @@ async def set_webhook(settings: Settings, bot: str, url: str) -> None:
 def main() -> None:
     """Exit code 2 with one line when the settings are wrong."""
     parser = argparse.ArgumentParser(prog="broadcast_api", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="serve | init | set-webhook")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="serve | init | verify | rebuild | set-webhook"
+    )
     commands.add_parser("serve").set_defaults(run=lambda settings, _: serve(settings))
     commands.add_parser("init").set_defaults(run=lambda settings, _: init(settings))
+    for name, command in (("verify", verify), ("rebuild", rebuild)):
+        parser_of = commands.add_parser(name, description=command.__doc__)
+        parser_of.set_defaults(run=lambda settings, _, command=command: sys.exit(asyncio.run(command(settings))))
     webhook = commands.add_parser("set-webhook", description=set_webhook.__doc__)
     webhook.add_argument("bot")
     webhook.add_argument("url", nargs="?", default="", help="https://…/telegram/BOT/webhook; without it: no webhook")

@@ -1,7 +1,7 @@
 """The SQL tables: the directory, the read models, the plan of each run and a row for every recipient of it.
 
 Everything here but the directory (`recipients`, `recipient_tags`), its `imports` and `telegram_updates` can be rebuilt
-from the event store and the ledgers.
+from the event store and the ledgers; `repair/rebuild.py` names the few columns that must be kept for it.
 """
 
 from datetime import UTC, datetime

@@ -114,12 +114,24 @@ async def lead(lock: Lock, work: Callable[[], Awaitable[None]]) -> None:
             log.warning("leadership_unknown", extra={"error": str(error)})
             await asyncio.sleep(RETRY_SECONDS)
             continue
-        log.info("leadership_taken")
-        try:
-            await _while_held(lock, work)
-        finally:
-            await asyncio.shield(asyncio.to_thread(_release, lock))
+        await _with(lock, work)
         await asyncio.sleep(RETRY_SECONDS)  # whoever waits may be better off
+
+
+async def lead_once(lock: Lock, work: Callable[[], Awaitable[None]]) -> bool:
+    """Do `work` if nobody leads; answers whether it came to that. A lost lock cancels the work at once."""
+    if not await asyncio.to_thread(lock.acquire):
+        return False
+    await _with(lock, work)
+    return True
+
+
+async def _with(lock: Lock, work: Callable[[], Awaitable[None]]) -> None:
+    log.info("leadership_taken")
+    try:
+        await _while_held(lock, work)
+    finally:
+        await asyncio.shield(asyncio.to_thread(_release, lock))
 
 
 async def _while_held(lock: Lock, work: Callable[[], Awaitable[None]]) -> None:

@@ -163,7 +163,7 @@ class RecallPlanner:
 
 def _by_age(connection: Connection, run: Row[Any]) -> deque[int]:
     """The waiting batches by their oldest message. Messages that cannot be named are refused here, once and for all."""
-    _refuse_unnamed(connection, run)
+    refuse_unnamed(connection, run)
     batch = (deliveries.c.position // run.batch_size).label("batch")
     ages = (
         select(batch, func.min(deliveries.c.sent_at).label("oldest"))
@@ -185,7 +185,8 @@ _not_recalled: ColumnElement[bool] = and_(
 )
 
 
-def _refuse_unnamed(connection: Connection, run: Row[Any]) -> None:
+def refuse_unnamed(connection: Connection, run: Row[Any]) -> None:
+    """What was delivered under no known message id cannot be recalled."""
     unnamed = and_(deliveries.c.run_id == run.id, _not_recalled, deliveries.c.message_ids.is_(None))
     touched = connection.scalars(select(deliveries.c.position // run.batch_size).where(unnamed).distinct()).all()
     if not touched:

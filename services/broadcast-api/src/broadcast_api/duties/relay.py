@@ -77,7 +77,7 @@ class Relay:
             self._js,
             event_subject(event.name, event.broadcast_id),
             event,
-            message_id=_message_id(self._store.epoch, notification),
+            message_id=published_id(self._store.epoch, notification),
             source=SOURCE,
             about=str(event.broadcast_id),
             extra={"Nats-Expected-Last-Sequence": str(last_sequence)},
@@ -109,7 +109,7 @@ class Relay:
         if not notification_id:
             raise Regressed(f"the stream {BROADCASTS.name} holds the events of another event store: {message_id!r}")
         stored = self._store.notifications(notification_id - 1, 1)
-        if not stored or _message_id(epoch, stored[0]) != message_id:
+        if not stored or published_id(epoch, stored[0]) != message_id:
             raise Regressed(f"the event store has lost {message_id!r}, which was published")
         return notification_id
 
@@ -131,5 +131,6 @@ class Relay:
             connection.execute(forward)
 
 
-def _message_id(epoch: str, notification: Notification) -> str:
+def published_id(epoch: str, notification: Notification) -> str:
+    """The `Nats-Msg-Id` of what a stored event became."""
     return f"{epoch}:{notification.id}:{notification.digest[:8]}"

@@ -35,7 +35,7 @@ async def reseed(database: Database, ledger: Ledger, run: Row[Any], batch: Row[A
     """
     key = BatchKey(run.broadcast_id, run.run, batch.batch)
     log.error("ledger_lost", extra={"batch": str(key), "log": state.version, "projected": batch.version})
-    quiet = batch.closed_leg >= batch.issued_leg and not batch.in_flight
+    quiet = batch.closed_leg >= max(1, batch.issued_leg) and not batch.in_flight
     known = {result.i: result for result in await asyncio.to_thread(_results, database, run, batch, quiet)}
     missing = [i for i in known if i not in state.results]
     opened = [i for i in missing if i not in state.in_flight]
