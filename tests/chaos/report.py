@@ -18,7 +18,7 @@ and BROADCASTS streams and the chats are compared; a scenario holds only when al
   out × window) plus replies of Telegram that were taken away. Both are sums over the repetitions.
 - **recovery**: the longest that a run took beyond what its remaining messages take at the bot's rate, in seconds, from
   the end of the fault (or from the kill) until everybody was accounted for. A dead worker's job comes to another after
-  the 30 s of its consumer's `ack_wait` and a lease.
+  its consumer's `ack_wait` and a lease.
 
 | scenario | repetitions | recipients | duplicates | silent losses | unconfirmed | bound | worst recovery, s |
 |---|--:|--:|--:|--:|--:|--:|--:|

@@ -35,8 +35,8 @@ class BotSettings(BaseModel):
 class WorkerSettings(BaseSettings):
     """Environment variables `BROADCAST_<NAME>`. Times in seconds.
 
-    `accounts` is JSON: `{"main": {"token": "123:abc", "rate": 30}}`; `accounts_file` names a file that holds the same, for a
-    mounted secret. `window` bounds the open attempts of a batch, and so what a crash leaves unconfirmed.
+    `accounts` is JSON: `{"main": {"token": "123:abc", "rate": 30}}`; `accounts_file` names a file that holds the same,
+    for a mounted secret. `window` bounds the open attempts of a batch, and so what a crash leaves unconfirmed.
     """
 
     model_config = SettingsConfigDict(env_prefix="BROADCAST_", frozen=True, extra="ignore")
