@@ -1,5 +1,6 @@
 """What an operator decided is carried out once, whatever dies on the way, and the counts are exact all along."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -100,7 +101,7 @@ async def test_nothing_comes_to_rest_and_nothing_is_issued_before_a_decision_is_
     assert stage.counts(id).delivered == 19
 
 
-@pytest.mark.parametrize("where", ["publish", "write"])
+@pytest.mark.parametrize("where", ["tell", "write"])
 async def test_a_crash_in_the_middle_repeats_nothing(
     stage: Stage, parts: Parts, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -118,6 +119,24 @@ async def test_a_crash_in_the_middle_repeats_nothing(
     logs = [await parts.ledger.read(stage.key(id, batch)) for batch in (0, 1)]
     assert [sum(isinstance(entry.record, AnswerV1) for entry in log) for log in logs] == [1, 1]
     assert stage.counts(id).pending == 3
+
+
+async def test_two_replicas_at_once_carry_a_decision_out_once(stage: Stage, parts: Parts, js: JetStreamContext) -> None:
+    id = await sent(stage, parts, js)
+    stage.answer(id, Answer.RESEND, None)
+    with stage.database.write() as connection:
+        back = recipients.c.status == "blocked"
+        connection.execute(update(recipients).where(back).values(status="active", status_at=SENT_AT + 60))
+    await asyncio.gather(*(replica.decisions.step() for replica in (parts, Parts(stage.again(), js))))
+    logs = [await parts.ledger.read(stage.key(id, batch)) for batch in (0, 1)]
+    assert [sum(isinstance(entry.record, AnswerV1) for entry in log) for log in logs] == [1, 1]
+    await parts.go()
+    for job in await send_jobs(js):
+        await finish(parts.ledger, job)
+    await parts.go()
+    stage.resend(id)
+    await asyncio.gather(*(replica.decisions.step() for replica in (parts, Parts(stage.again(), js))))
+    assert stage.counts(id) == Counts(total=23, delivered=19, pending=4)
 
 
 async def test_a_decision_that_is_carried_out_again_does_not_touch_what_came_after(

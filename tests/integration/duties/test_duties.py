@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from broadcast_api.duties.run import Duties, DutySettings
+from broadcast_api.repair.verify import Verify
 from broadcast_contracts import Outcome, RecallJobV1, SendJobV1, decode
 from broadcast_contracts.topology import JOBS, LEDGER, RECALL_LEDGER, STREAMS, Lane, job_consumer
 from broadcast_delivery import Batch, Lease, Slots, Verdict, Worker
@@ -144,6 +145,19 @@ async def test_the_life_of_a_broadcast_under_two_leaders(
     assert telegram.deleted == telegram.sent
     run = stage.run(id)
     assert (run.total, run.delivered, run.failed, run.recalled) == (125, 120, 5, 120)
+
+
+async def test_a_running_system_agrees_with_itself_at_every_moment(
+    stage: Stage, duties: list[Duties], telegram: Telegram, js: JetStreamContext
+) -> None:
+    stage.people(120)
+    id = stage.broadcast()
+    await press(stage, duties, "send", id)
+    said: list[str] = []
+    for wanted in (20, 60, 100):
+        await until(lambda wanted=wanted: telegram.sent.total() > wanted)  # type: ignore[misc]
+        assert await Verify(stage.database, stage.store, js, said.append).run(SETTINGS.batch_size), said
+    await until(lambda: stage.status(id) == "sent")
 
 
 async def test_the_first_message_leaves_at_once(stage: Stage, duties: list[Duties], telegram: Telegram) -> None:

@@ -96,6 +96,7 @@ class Decisions:
         await asyncio.to_thread(write, self._database, "send", [Advance(place, state, set(range(batch.size)))])
 
     async def _append(self, decision: Decision, key: BatchKey, batch: Row[Any], indices: list[int]) -> Fold:
+        """Also where nobody is left to answer about: a replica that lags must find the decision in the log."""
         projected, everyone = batch.version, range(batch.size)
         while True:
             state = fold(await self._ledger.read(key), "send")
@@ -104,7 +105,7 @@ class Decisions:
                 if state.version < projected or half_reseeded(state):
                     await reseed(self._database, self._ledger, decision.run, batch, state)
                     projected = 0
-                elif state.answered >= decision.number or not wanted:
+                elif state.answered >= decision.number:
                     return state
                 elif batch.sealed and not state.sealed and not state.in_flight and not state.pending(everyone):
                     await self._ledger.append(key, state.version, state.seal(uuid4().hex), rollup=True)
