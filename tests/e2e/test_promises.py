@@ -28,6 +28,9 @@ async def system() -> AsyncIterator[System]:
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
 async def fresh(system: System) -> AsyncIterator[None]:
     await system.emulator("POST", "/reset")
+    everybody = (await system.emulator("GET", "/chats?limit=1000"))["chats"]
+    people = [{"chat_id": chat["chat_id"], "first_name": chat["first_name"], "status": "active"} for chat in everybody]
+    await system.call("PUT", "/v1/recipients", {"bot": "main", "recipients": people})
     yield
     await system.emulator("DELETE", "/faults")
 

@@ -104,7 +104,8 @@ class World:
         await asyncio.sleep(LONGEST_FREEZE + ACK_WAIT + 2 * SWEEP)  # late facts and repeated jobs
         for process in self.processes.values():
             process.kill()
-        await asyncio.sleep(0)
+        for _ in range(20):  # let every cancelled task come to its end
+            await asyncio.sleep(0)
         broadcast = self.broadcast
         self.store.close()
         return broadcast

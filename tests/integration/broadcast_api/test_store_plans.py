@@ -35,8 +35,8 @@ def database(database_url: str) -> Iterator[Database]:
         connection.execute(
             insert(deliveries), [{**row, "outcome": outcome} for row, outcome in zip(people, outcomes, strict=True)]
         )
-    with database.engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
+    with database.write() as connection:
+        connection.execute(text("ANALYZE"))
     yield database
     database.close()
 

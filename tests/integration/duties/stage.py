@@ -11,6 +11,7 @@ from broadcast_api.adapters.doubts import Doubts
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.schema import batches, deliveries, recipients, runs
 from broadcast_api.adapters.views import Views
+from broadcast_api.application.ports import Conflict
 from broadcast_api.application.runs import Runs
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast, Status
@@ -72,6 +73,14 @@ class Stage:
         return id
 
     def press(self, command: str, id: UUID) -> None:
+        """Again when a duty was faster, as the use case does."""
+        while True:
+            try:
+                return self._press(command, id)
+            except Conflict:
+                continue
+
+    def _press(self, command: str, id: UUID) -> None:
         broadcast = self.store.broadcast(id)
         match command:
             case "send":
