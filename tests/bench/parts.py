@@ -17,8 +17,10 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 PEOPLE = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
-INSERT INTO recipients (bot, chat_id, status, first_name, last_name, kind, department, search, created_at, updated_at)
-SELECT 'main', {first} + i, 'active', 'Name', 'Surname', 'employee', 'Department ' || (i % 20), 'name', {now}, {now}
+INSERT INTO recipients (bot, chat_id, status, first_name, last_name, kind, department, search,
+    status_at, joined_at, created_at, updated_at)
+SELECT 'main', {first} + i, 'active', 'Name', 'Surname', 'employee', 'Department ' || (i % 20), 'name',
+    0, {now}, {now}, {now}
 FROM n
 """
 
