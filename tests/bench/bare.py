@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
@@ -24,12 +25,15 @@ async def gather(url: str, token: str, text: str, chats: list[int], concurrency:
 
 
 def main() -> None:
-    """Prints nothing: the emulator knows when which message arrived."""
+    """Prints the CPU seconds of the loop alone; the emulator knows when which message arrived."""
     parser = argparse.ArgumentParser()
     for name in ("url", "token", "text"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--concurrency", required=True, type=int)
-    asyncio.run(gather(**vars(parser.parse_args()), chats=json.load(sys.stdin)))
+    options, chats = parser.parse_args(), json.load(sys.stdin)
+    before = time.process_time()
+    asyncio.run(gather(**vars(options), chats=chats))
+    print(time.process_time() - before)
 
 
 if __name__ == "__main__":
