@@ -10,7 +10,8 @@ PATIENCE = 60
 """Histories until a mutant must have been noticed."""
 
 RARE = {"early_takeover"}
-"""Noticed in one history of some hundreds: `python -m tests.simulation --mutant NAME --seeds 1000`."""
+"""Not noticed so soon: the late facts of the living owner repair most of what it breaks. Try `python -m
+tests.simulation --mutant NAME --seeds 1000`."""
 
 
 @pytest.mark.parametrize("chunk", range(4))
