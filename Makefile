@@ -26,8 +26,9 @@ check: install ## format, lint, strict types, import rules
 	$(RUN) mypy libs services deploy tests
 	$(VENV)/bin/lint-imports
 
+# What failed beside other tests on a busy machine is tried once more by itself; what fails again fails.
 test: check ## everything that must hold, in under 15 minutes
-	$(RUN) pytest -n 2 --dist loadscope -m "not alone"
+	$(RUN) pytest -n 2 --dist loadscope -m "not alone" || $(RUN) pytest --last-failed --last-failed-no-failures none -m "not alone"
 	$(RUN) pytest -m alone
 
 chaos: install ## ten thousand simulated histories, then kills, pauses and lost replies on real processes; writes docs/reliability.md
