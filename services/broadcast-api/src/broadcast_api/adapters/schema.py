@@ -33,9 +33,6 @@ Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itse
 Time = DateTime(timezone=True)
 
 
-meta = Table("meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False))
-"""Facts about this installation, such as the epoch of the event store."""
-
 positions = Table(
     "positions",
     metadata,
