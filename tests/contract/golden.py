@@ -21,6 +21,8 @@ from broadcast_contracts import (
     CloseV1,
     Content,
     Counts,
+    File,
+    FileKind,
     Message,
     Outcome,
     PacingV1,
@@ -127,7 +129,15 @@ SAMPLES: tuple[Message, ...] = (
         bot="main",
         not_after=AT,
         leg=2,
-        content=Content(text="<b>Завтра</b>", parse_mode=ParseMode.HTML, link_preview=False, silent=True),
+        content=Content(
+            text="<b>Завтра</b>",
+            parse_mode=ParseMode.HTML,
+            link_preview=False,
+            silent=True,
+            files=(
+                File(sha256="0a" * 32, name="План.pdf", kind=FileKind.DOCUMENT, media_type="application/pdf", size=9),
+            ),
+        ),
         chats=[1001, 1002, 5_000_000_003],
     ),
     RecallJobV1(

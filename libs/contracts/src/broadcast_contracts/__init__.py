@@ -1,6 +1,6 @@
 """Every message, subject, stream and bucket that crosses NATS. pydantic only: other teams install this package."""
 
-from broadcast_contracts.content import Content, ParseMode
+from broadcast_contracts.content import MOST_FILES, Content, File, FileKind, ParseMode
 from broadcast_contracts.control import PacingV1, RunControlV1
 from broadcast_contracts.counts import RecallCountsV1, SendCountsV1
 from broadcast_contracts.dead import ParkedV1
@@ -77,6 +77,7 @@ ALL_MESSAGES: tuple[type[Message], ...] = (
 
 __all__ = [
     "ALL_MESSAGES",
+    "MOST_FILES",
     "PUBLIC_EVENTS",
     "Actor",
     "Answer",
@@ -95,6 +96,8 @@ __all__ = [
     "CloseV1",
     "Content",
     "Counts",
+    "File",
+    "FileKind",
     "Job",
     "LedgerRecord",
     "Malformed",

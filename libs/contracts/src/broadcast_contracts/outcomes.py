@@ -14,6 +14,8 @@ class Outcome(StrEnum):
     DEACTIVATED = "deactivated"
     NOT_STARTED = "not_started"
     REFUSED = "refused"
+    PARTLY = "partly"
+    """Some messages of the content arrived before Telegram refused the rest: a recall deletes them."""
     UNCONFIRMED = "unconfirmed"
     """The request may have arrived. Never sent again unless an operator asks."""
     SKIPPED = "skipped"
@@ -26,7 +28,7 @@ class Outcome(StrEnum):
 
     @property
     def failed(self) -> bool:
-        """Telegram said no, for good: nothing was delivered."""
+        """Telegram said no, for good: nothing was delivered, or not all of it."""
         return self in _FAILED
 
 
@@ -41,6 +43,6 @@ class Answer(StrEnum):
     """It is sent once more: a second copy is accepted."""
 
 
-_FAILED = frozenset({Outcome.BLOCKED, Outcome.DEACTIVATED, Outcome.NOT_STARTED, Outcome.REFUSED})
+_FAILED = frozenset({Outcome.BLOCKED, Outcome.DEACTIVATED, Outcome.NOT_STARTED, Outcome.REFUSED, Outcome.PARTLY})
 SEND_OUTCOMES = _FAILED | {Outcome.DELIVERED, Outcome.UNCONFIRMED, Outcome.SKIPPED}
 RECALL_OUTCOMES = frozenset({Outcome.RECALLED, Outcome.ALREADY_GONE, Outcome.TOO_LATE, Outcome.RECALL_REFUSED})

@@ -51,6 +51,14 @@ class Bucket:
     memory: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """A JetStream object store. Full, it refuses."""
+
+    name: str
+    max_bytes: int
+
+
 BROADCASTS = Stream("BROADCASTS", ("broadcasts.event.>",), max_age=30 * DAY, max_bytes=256 * MIB)
 COUNTS = Stream(
     "COUNTS", ("broadcasts.counts.>",), max_age=30 * DAY, max_bytes=256 * MIB, max_msgs_per_subject=1, discard="old"
@@ -71,7 +79,12 @@ STREAMS = (BROADCASTS, COUNTS, JOBS, LEDGER, RECALL_LEDGER, DEAD)
 
 CONTROL = Bucket("control", max_bytes=64 * MIB, ttl=7 * DAY)
 PACING = Bucket("pacing", max_bytes=16 * MIB, memory=True)
-BUCKETS = (CONTROL, PACING)
+FILES = Bucket("files", max_bytes=64 * MIB, ttl=30 * DAY)
+"""What Telegram calls a file that was uploaded to it, per bot."""
+BUCKETS = (CONTROL, PACING, FILES)
+
+ATTACHMENTS = ObjectStore("attachments", max_bytes=4 * GIB)
+"""The bytes of every attached file, once, under their SHA-256."""
 
 JOB_MAX_AGE = 2 * DAY
 """A job is dropped when older: well below the ledger's age, or an expired batch would look like an untouched one."""
@@ -115,6 +128,11 @@ def batch_of(subject: str) -> BatchKey:
     """The batch that a ledger, job or counts subject is about; raises ValueError when it names none."""
     broadcast_id, run, batch = subject.split(".")[-3:]
     return BatchKey(UUID(broadcast_id), int(run), int(batch))
+
+
+def file_key(bot: str, kind: str, sha256: str) -> str:
+    """The key in the bucket `files` of what a bot uploaded as this kind (photo, video, audio, document)."""
+    return f"{bot}.{kind}.{sha256}"
 
 
 def control_key(broadcast_id: UUID, run: int) -> str:

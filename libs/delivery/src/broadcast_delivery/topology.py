@@ -1,9 +1,9 @@
-"""Make the streams, consumers and buckets of `broadcast_contracts.topology`; harmless when they are there."""
+"""Make the streams, consumers, buckets and stores of `broadcast_contracts.topology`; harmless when they are there."""
 
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
-from broadcast_contracts.topology import BUCKETS, STREAMS, Bucket, Consumer, Stream, consumers
+from broadcast_contracts.topology import ATTACHMENTS, BUCKETS, STREAMS, Bucket, Consumer, ObjectStore, Stream, consumers
 
 _RETENTION = {"limits": api.RetentionPolicy.LIMITS, "workqueue": api.RetentionPolicy.WORK_QUEUE}
 _DISCARD = {"new": api.DiscardPolicy.NEW, "old": api.DiscardPolicy.OLD}
@@ -15,6 +15,7 @@ async def ensure(js: JetStreamContext, bots: tuple[str, ...], *, replicas: int =
         await _ensure_stream(js, stream, replicas)
     for bucket in BUCKETS:
         await _ensure_bucket(js, bucket, replicas)
+    await _ensure_store(js, ATTACHMENTS, replicas)
     for consumer in consumers(bots):
         await _ensure_consumer(js, consumer)
 
@@ -70,4 +71,14 @@ async def _ensure_bucket(js: JetStreamContext, bucket: Bucket, replicas: int) ->
                 replicas=replicas,
                 direct=False,
             )
+        )
+
+
+async def _ensure_store(js: JetStreamContext, store: ObjectStore, replicas: int) -> None:
+    try:
+        await js.stream_info(f"OBJ_{store.name}")
+    except NotFoundError:
+        await js.create_object_store(
+            store.name,
+            api.ObjectStoreConfig(max_bytes=store.max_bytes, storage=api.StorageType.FILE, replicas=replicas),
         )
