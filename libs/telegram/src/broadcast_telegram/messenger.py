@@ -3,22 +3,16 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any
 
-import orjson
-from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import TelegramMigrateToChat, TelegramNetworkError, TelegramServerError
-from aiogram.methods import DeleteMessage, DeleteMessages, GetMe, SendMessage, TelegramMethod
-from aiogram.methods.base import TelegramType
-from aiogram.types import LinkPreviewOptions
-from aiohttp import ClientError, ClientTimeout
+from aiogram.exceptions import TelegramMigrateToChat
+from aiogram.methods import DeleteMessage, DeleteMessages, GetMe, SendMessage
 from pydantic import SecretStr
 
 from broadcast_contracts import Content, Outcome, ParseMode
 from broadcast_delivery import Verdict
 from broadcast_telegram.classify import failed_delete, failed_send, is_about_age, reason_of, worst
+from broadcast_telegram.session import Session
 
 DELETABLE_SECONDS = 48 * 3600
 """A bot may delete its message for so long after sending it (deleteMessage in the Bot API)."""
@@ -28,10 +22,6 @@ CLOCK_SECONDS = 5 * 60
 
 MOST_IDS = 100
 """Message ids in one deleteMessages call."""
-
-CONNECT_SECONDS = 5.0
-KEEP_ALIVE_SECONDS = 15.0
-"""Shorter than any server in front of the Bot API keeps an idle connection: a request never meets a closing one."""
 
 
 class NoBot(Exception):
@@ -56,11 +46,8 @@ class Messenger:
         `paid_broadcast` lets more than 30 messages a second through, for Stars. Raises aiogram's TokenValidationError
         for what cannot be a token.
         """
-        session = _JsonSession(
-            api=TelegramAPIServer.from_base(base_url), timeout=timeout, limit=connections, json_loads=orjson.loads
-        )
-        self._bot = Bot(token.get_secret_value(), session=session)
-        self._paid = paid_broadcast or None
+        self._telegram = Session(token, base_url=base_url, timeout=timeout, connections=connections)
+        self._paid = {"allow_paid_broadcast": True} if paid_broadcast else {}
         self._now = now
 
     async def send(self, content: Content, chat: int) -> Verdict:
@@ -91,7 +78,7 @@ class Messenger:
         try:
             for start in range(0, len(messages), MOST_IDS):
                 ids = list(messages[start : start + MOST_IDS])
-                await self._bot(DeleteMessages(chat_id=chat, message_ids=ids))
+                await self._telegram.call(DeleteMessages, {"chat_id": chat, "message_ids": ids})
         except Exception as error:
             if not is_about_age(error):
                 return failed_delete(error, expired=expired)
@@ -101,30 +88,21 @@ class Messenger:
     async def me(self) -> str:
         """The bot's username; raises NoBot."""
         try:
-            return (await self._bot(GetMe())).username or ""
+            return str((await self._telegram.call(GetMe, {})).get("username", ""))
         except Exception as error:
             raise NoBot(reason_of(error)) from None
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._bot.session.close()
+        await self._telegram.close()
 
     async def _send(self, content: Content, chat: int) -> Verdict:
-        message = await self._bot(
-            SendMessage(
-                chat_id=chat,
-                text=content.text,
-                parse_mode=None if content.parse_mode is ParseMode.NONE else content.parse_mode.value,
-                link_preview_options=None if content.link_preview else LinkPreviewOptions(is_disabled=True),
-                disable_notification=content.silent or None,
-                allow_paid_broadcast=self._paid,
-            )
-        )
-        return Verdict(Outcome.DELIVERED, (message.message_id,))
+        message = await self._telegram.call(SendMessage, {"chat_id": chat, **_fields(content), **self._paid})
+        return Verdict(Outcome.DELIVERED, (_id_of(message),))
 
     async def _delete_one(self, chat: int, message: int, expired: bool) -> Verdict:
         try:
-            await self._bot(DeleteMessage(chat_id=chat, message_id=message))
+            await self._telegram.call(DeleteMessage, {"chat_id": chat, "message_id": message})
         except Exception as error:
             return failed_delete(error, expired=expired)
         return Verdict(Outcome.RECALLED)
@@ -138,34 +116,20 @@ class Messenger:
         return worst(verdicts)
 
 
-class _JsonSession(AiohttpSession):
-    """Posts JSON instead of a form, which is a third faster, and tells a request never written from one unanswered."""
+def _fields(content: Content) -> dict[str, Any]:
+    """What sendMessage needs beside the chat; what is left to Telegram's defaults is left out."""
+    fields: dict[str, Any] = {"text": content.text}
+    if content.parse_mode is not ParseMode.NONE:
+        fields["parse_mode"] = content.parse_mode.value
+    if not content.link_preview:
+        fields["link_preview_options"] = {"is_disabled": True}
+    if content.silent:
+        fields["disable_notification"] = True
+    return fields
 
-    def __init__(
-        self, *, api: TelegramAPIServer, timeout: float, limit: int, json_loads: Callable[..., object]
-    ) -> None:
-        super().__init__(api=api, timeout=timeout, limit=limit, json_loads=json_loads)
-        self._connector_init["keepalive_timeout"] = KEEP_ALIVE_SECONDS
-        connect = min(CONNECT_SECONDS, timeout / 2)  # the connection must fail before the call does, or nobody can tell
-        self._timeouts = ClientTimeout(total=timeout, connect=connect)
 
-    async def make_request(
-        self, bot: Bot, method: TelegramMethod[TelegramType], timeout: int | None = None
-    ) -> TelegramType:
-        session = await self.create_session()
-        body = self.prepare_value(method.model_dump(warnings=False), bot, {}, _dumps_json=False)
-        try:
-            async with session.post(
-                self.api.api_url(token=bot.token, method=method.__api_method__),
-                data=orjson.dumps(body),
-                headers={"Content-Type": "application/json"},
-                timeout=self._timeouts,
-                allow_redirects=False,
-            ) as reply:
-                raw = await reply.read()
-        except (ClientError, TimeoutError) as error:
-            raise TelegramNetworkError(method=method, message=type(error).__name__) from error
-        if reply.status >= 500:
-            raise TelegramServerError(method=method, message=f"HTTP {reply.status} {reply.reason}")
-        response = self.check_response(bot=bot, method=method, status_code=reply.status, content=raw)  # type: ignore[arg-type]
-        return cast("TelegramType", response.result)
+def _id_of(message: Any) -> int:
+    """Raises ValueError for what is no message: whether it arrived, nobody knows."""
+    if isinstance(message, dict) and isinstance(id := message.get("message_id"), int):
+        return id
+    raise ValueError("the reply holds no message id")
