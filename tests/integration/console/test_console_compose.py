@@ -32,6 +32,18 @@ async def test_line_breaks_arrive_as_they_were_typed(api: Api, reader: Reader) -
     assert (await api.get(page.path.rpartition("/")[2]))["text"] == "раз\nдва"
 
 
+async def test_the_next_form_is_told_which_drafts_became_broadcasts(api: Api, reader: Reader) -> None:
+    form = await reader.open("/broadcasts/new")
+    draft = form.value("draft")
+    assert f'data-used="{draft}"' not in form.raw
+    refused = await reader.submit("/broadcasts/new", await filled(api, name="", draft=draft))
+    assert refused.value("draft") == draft, "it is still the same draft"
+    await reader.submit("/broadcasts/new", await filled(api, draft=draft))
+    after = await reader.open("/broadcasts/new")
+    assert f'data-used="{draft}"' in after.raw
+    assert after.value("draft") != draft
+
+
 async def test_a_form_sent_twice_makes_one_broadcast(api: Api, reader: Reader) -> None:
     fields = await filled(api, key=(await reader.open("/broadcasts/new")).value("key"))
     first, second = [await reader.submit("/broadcasts/new", fields) for _ in range(2)]

@@ -13,6 +13,7 @@ from broadcast_api.domain.call import Actor
 from broadcast_api.domain.errors import BadName, BadText, NotCreated, NotFound, Refused, UnknownAudience, UnknownBot
 from broadcast_api.entrypoints.console.broadcasts import broadcast_page
 from broadcast_api.entrypoints.console.bubble import bubble
+from broadcast_api.entrypoints.console.drafts import new_draft, remember_used, used_drafts
 from broadcast_api.entrypoints.console.explain import explain, text_fault
 from broadcast_api.entrypoints.console.forms import Form, Posted
 from broadcast_api.entrypoints.console.page import Page, Viewed, official_cookie
@@ -76,6 +77,7 @@ def create(page: Viewed, form: Posted) -> Response:
     except Refused as error:
         return _form_page(page, None, _values(form), error)
     response = page.redirect(f"/broadcasts/{created.id}", "created")
+    remember_used(page.request, response, form.one("draft"))
     if official and not page.official:
         page.remember(response, "official", official_cookie(official.name, official.position))
     return response
@@ -124,6 +126,7 @@ def _form_page(page: Page, row: Any, values: dict[str, Any], error: Refused | No
     values = {**_EMPTY, **values}
     alert = None if error is None else explain(error, page.words)
     field = next((name for kind, name in _FIELD_OF.items() if isinstance(error, kind)), "")
+    used = used_drafts(page.request)
     return page.render(
         "compose.html",
         200 if error is None else status_of(error),
@@ -135,6 +138,8 @@ def _form_page(page: Page, row: Any, values: dict[str, Any], error: Refused | No
         limit=TEXT_LIMIT,
         alert=alert,
         wrong=field,
+        draft=new_draft() if values["draft"] in ("", *used) else values["draft"],
+        used=used,
     )
 
 
@@ -144,6 +149,7 @@ _EMPTY: dict[str, Any] = dict.fromkeys(("name", "text", "official_name", "offici
     "link_preview": True,
     "silent": False,
     "version": None,
+    "draft": "",
 }
 
 _FIELD_OF: dict[type[Refused], str] = {
@@ -177,4 +183,4 @@ def _values(form: Form) -> dict[str, Any]:
     """What was filled in, to be shown again."""
     texts = {name: form.one(name) for name in ("name", "text", "parse_mode", "official_name", "official_position")}
     options = {name: name in form for name in ("link_preview", "silent")}
-    return {**texts, **options, "audience_id": _audience_id(form), "version": form.version, "key": form.one("key")}
+    return {**texts, **options, "audience_id": _audience_id(form), "version": form.version, "draft": form.one("draft")}

@@ -7,8 +7,6 @@ const PAUSE = 200;
 const DRAFT = "draft:";
 const KEPT = ["name", "text", "parse_mode", "audience_id", "link_preview", "silent"];
 
-export const forget = (draft) => localStorage.removeItem(DRAFT + draft);
-
 export function compose(form) {
   if (!form) return;
   const { text, parse_mode: mode, audience_id: select } = form.elements;
@@ -24,7 +22,7 @@ export function compose(form) {
   };
   const tools = () => (form.querySelector(".toolbar").hidden = !MARKS[mode.value]);
   const changed = (event) => {
-    localStorage.setItem(place, JSON.stringify({ version: form.dataset.version, values: values(form) }));
+    localStorage.setItem(place, JSON.stringify({ version: form.dataset.version, id: form.elements.draft?.value, values: values(form) }));
     if (event?.target === select) reach();
     if (event?.target === mode) tools();
     if (!event || event.target === text || event.target === mode) {
@@ -83,10 +81,15 @@ function fill(form, saved) {
   }
 }
 
-/** Whether there was something to restore: not over an answer of the server, and not an older version of the broadcast. */
+/** Whether there was something to restore: not over an answer of the server, and not what the server has by now. */
 function restore(form, place) {
   const kept = JSON.parse(localStorage.getItem(place) ?? "null");
-  if (!kept || "answered" in form.dataset || kept.version !== form.dataset.version) return false;
+  if (!kept || "answered" in form.dataset) return false;
+  if (kept.version !== form.dataset.version || form.dataset.used.split(" ").includes(kept.id)) {
+    localStorage.removeItem(place);
+    return false;
+  }
+  if (form.elements.draft && kept.id) form.elements.draft.value = kept.id;
   if (JSON.stringify(kept.values) === JSON.stringify(values(form))) return false;
   fill(form, kept.values);
   return true;

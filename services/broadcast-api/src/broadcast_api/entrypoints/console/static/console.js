@@ -1,7 +1,7 @@
 // The console without scripts is complete; these make it quicker. One module for each thing, found by its mark in the page.
 
 import { audience } from "./audience.js";
-import { compose, forget } from "./compose.js";
+import { compose } from "./compose.js";
 import { dialogs } from "./dialogs.js";
 import { filters } from "./filters.js";
 import { load, region } from "./parts.js";
@@ -14,10 +14,6 @@ filters(document);
 compose(document.querySelector("#compose"));
 audience(document.querySelector("[data-audience]"));
 if (document.querySelector("[data-stream]")) stream();
-
-const { flash } = document.body.dataset;
-if (flash === "created") forget("new");
-if (flash === "edited") forget(location.pathname.split("/").pop());
 
 const answered = document.querySelector("[data-canonical]");
 if (answered) history.replaceState(null, "", answered.dataset.canonical);
