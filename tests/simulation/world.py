@@ -30,7 +30,7 @@ from broadcast_api.domain.errors import Refused
 from broadcast_api.duties.run import Duties, DutySettings
 from broadcast_contracts import Answer, BatchKey, RecallJobV1, RunControlV1, SendJobV1, decode
 from broadcast_contracts.topology import CONTROL, LEDGER, RECALL_LEDGER, Lane, consumers, control_key, job_consumer
-from broadcast_delivery import Lease, Verdict, Worker
+from broadcast_delivery import Hold, Lease, Verdict, Worker
 from broadcast_delivery.jetstream import JetStreamLedger
 from dispatcher.app import to_batch as batch_to_send
 from revoker.app import to_batch as batch_to_recall
@@ -196,7 +196,7 @@ class World:
         pace = Pace(process, self.server)
 
         async def deliver(job: SendJobV1) -> None:
-            async def attempt(i: int) -> Verdict:
+            async def attempt(i: int, hold: Hold) -> Verdict:
                 return await self.telegram.send(process, job.content, job.chats[i])
 
             await worker.work(batch_to_send(job), pace, attempt)
@@ -212,7 +212,7 @@ class World:
         async def recall(job: RecallJobV1) -> None:
             posted = {one.i: one for one in job.posted}
 
-            async def attempt(i: int) -> Verdict:
+            async def attempt(i: int, hold: Hold) -> Verdict:
                 return await self.telegram.delete(process, posted[i].messages)
 
             await worker.work(batch_to_recall(job), pace, attempt)

@@ -16,7 +16,7 @@ from broadcast_api.duties.run import Duties, DutySettings
 from broadcast_api.repair.verify import Verify
 from broadcast_contracts import Outcome, RecallJobV1, SendJobV1, decode
 from broadcast_contracts.topology import JOBS, LEDGER, RECALL_LEDGER, STREAMS, Lane, job_consumer
-from broadcast_delivery import Batch, Lease, Slots, Verdict, Worker
+from broadcast_delivery import Batch, Hold, Lease, Slots, Verdict, Worker
 from broadcast_delivery.jetstream import JetStreamLedger
 from tests.integration.duties.stage import Stage
 from tests.support.nats import NatsServer
@@ -65,7 +65,7 @@ class Telegram:
     async def _send(self, worker: Worker, body: bytes) -> None:
         job = decode(SendJobV1, body)
 
-        async def attempt(i: int) -> Verdict:
+        async def attempt(i: int, hold: Hold) -> Verdict:
             self.sent[job.chats[i]] += 1
             return Verdict(Outcome.DELIVERED, messages=(i + 1,))
 
@@ -75,7 +75,7 @@ class Telegram:
         job = decode(RecallJobV1, body)
         chats = {posted.i: posted.chat for posted in job.posted}
 
-        async def attempt(i: int) -> Verdict:
+        async def attempt(i: int, hold: Hold) -> Verdict:
             self.deleted[chats[i]] += 1
             return Verdict(Outcome.RECALLED)
 

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from broadcast_contracts import BatchKey, Cause, CloseV1, Outcome, ProgressV1, ReopenV1, Result
-from broadcast_delivery import Batch, End, Fold, Lease, Slots, Verdict, Worker, fold
+from broadcast_contracts import BatchKey, Cause, CloseV1, Outcome, ProgressV1, ReopenV1, ResolveV1, Result
+from broadcast_delivery import Batch, End, Fold, Hold, Lease, Slots, Verdict, Worker, fold
 from broadcast_delivery.memory import MemoryLedger
 
 LEASE = Lease(seconds=0.3, grace=0.1, attempt_timeout=0.1)
@@ -43,7 +43,7 @@ class Telegram:
         self.script: dict[int, list[Verdict]] = {}
         self.hang: set[int] = set()
 
-    async def attempt(self, i: int) -> Verdict:
+    async def attempt(self, i: int, hold: Hold) -> Verdict:
         await asyncio.sleep(0.001)
         if answers := self.script.get(i):
             return answers.pop(0)
@@ -223,7 +223,7 @@ async def test_a_silent_revokers_deletes_are_simply_repeated(world: World) -> No
     await world.ledger.append(world.key, 0, ProgressV1(nonce="n", owner="gone", opened=[0]))
     attempted: Counter[int] = Counter()
 
-    async def delete(i: int) -> Verdict:
+    async def delete(i: int, hold: Hold) -> Verdict:
         attempted[i] += 1
         return Verdict(Outcome.RECALLED)
 
@@ -241,3 +241,42 @@ async def test_a_worker_that_finds_a_batch_sealed_tells_how_it_stands(world: Wor
     )
     assert await world.work(late) is End.SEALED
     assert told == [True]
+
+
+async def test_a_long_attempt_keeps_its_lease_as_long_as_its_owner_lives(world: World) -> None:
+    async def send(i: int, hold: Hold) -> Verdict:
+        for _ in range(15):  # far longer than the lease
+            await asyncio.sleep(LEASE.seconds / 10)
+            assert hold.covers(LEASE.attempt_timeout)
+        return Verdict(Outcome.DELIVERED, messages=(1000 + i,))
+
+    working = asyncio.create_task(world.worker().work(Batch(world.key, "send", [0]), world.pace, send))
+    await asyncio.sleep(0.05)
+    assert await world.work() is End.TAKEN
+    assert await working is End.SEALED
+    assert (await world.state()).results[0].outcome is Outcome.DELIVERED
+
+
+async def test_nothing_is_covered_once_others_gave_the_attempt_up(world: World) -> None:
+    covered: list[bool] = []
+
+    async def send(i: int, hold: Hold) -> Verdict:
+        covered.append(hold.covers(LEASE.attempt_timeout))
+        state = await world.state()
+        await world.ledger.append(world.key, state.version, ResolveV1(nonce="r"))
+        await asyncio.sleep(2 * LEASE.beat)
+        covered.append(hold.covers(LEASE.attempt_timeout))
+        return Verdict(Outcome.PARTLY, messages=(7,))
+
+    assert await world.worker().work(Batch(world.key, "send", [0]), world.pace, send) is End.SEALED
+    assert covered == [True, False]
+    assert (await world.state()).results[0].outcome is Outcome.PARTLY, "what was done is a fact all the same"
+
+
+async def test_somebody_who_got_a_part_before_the_content_was_refused_is_settled(world: World) -> None:
+    refused = Verdict(Outcome.PARTLY, messages=(7,), halt=Cause.CONTENT_REFUSED, reason="wrong file")
+    world.telegram.script = {0: [refused]}
+    assert await world.work(world.worker(window=1)) is End.CLOSED
+    state = await world.state()
+    assert (state.results[0].outcome, state.results[0].messages) == (Outcome.PARTLY, [7])
+    assert (state.cause, state.detail) == (Cause.CONTENT_REFUSED, "wrong file")

@@ -1,6 +1,7 @@
 """The arithmetic of slots, without a clock."""
 
 import heapq
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -61,7 +62,7 @@ def test_no_slot_lies_beyond_the_horizon_or_in_the_past(rate: float, want: int, 
     if isinstance(plan, Grant):
         last = plan.first + (plan.count - 1) * budget.interval
         assert NOW + LEAD_SECONDS <= plan.first <= last <= NOW + HORIZON_SECONDS + 1e-6
-        assert 1 <= plan.count <= min(want, budget.chunk)
+        assert 1 <= plan.count <= min(want, budget.chunk())
         assert plan.then.next_slot == pytest.approx(last + budget.interval)
     else:
         assert plan > 0
@@ -82,3 +83,25 @@ def test_a_broken_clock_silences_nobody_for_long() -> None:
     budget = Budget(30)
     granted(budget.plan(PacingV1(next_slot=NOW + 86_400), 1, NOW))
     assert budget.plan(PacingV1(paused_until=NOW + 10**6), 1, NOW) == pytest.approx(LONGEST_PAUSE_SECONDS)
+
+
+@pytest.mark.parametrize("weight", [2, 3, 10])
+def test_heavier_slots_are_so_much_rarer(weight: int) -> None:
+    budget, state, times, now = Budget(30), PacingV1(), list[float](), NOW
+    while len(times) < 61:
+        plan = budget.plan(state, 20, now, weight)
+        if isinstance(plan, Grant):
+            times += [plan.first + k * budget.interval * weight for k in range(plan.count)]
+            state = plan.then
+        else:
+            now += plan
+    gaps = [later - sooner for sooner, later in pairwise(times)]
+    assert gaps == pytest.approx([weight * budget.interval] * len(gaps), rel=1e-4)
+
+
+def test_the_slot_of_an_album_of_a_slow_bot_is_no_nonsense() -> None:
+    budget = Budget(1)
+    state = granted(budget.plan(PacingV1(), 1, NOW, 10)).then
+    plan = budget.plan(state, 1, NOW)
+    assert isinstance(plan, float)
+    assert plan > 9

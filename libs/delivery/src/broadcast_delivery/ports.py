@@ -42,8 +42,8 @@ class Ledger(Protocol):
 class Verdict:
     """What one attempt came to.
 
-    `pause` (seconds) and `halt` come with `Outcome.UNATTEMPTED`: nothing was delivered and nobody is to blame but the
-    rate, the content or the token.
+    `pause` (seconds) and `halt` say that nobody is to blame but the rate, the content or the token. They come with
+    `Outcome.UNATTEMPTED` where nothing was delivered, else with what became of the recipient.
     """
 
     outcome: Outcome
@@ -54,13 +54,30 @@ class Verdict:
     halt: Cause | None = None
 
 
+class Hold(Protocol):
+    """A worker's hold on one attempt: what an attempt of several requests asks before each of them."""
+
+    def covers(self, seconds: float) -> bool:
+        """Whether a request that takes at most so long may start: nobody gives its owner up before it has ended."""
+        ...
+
+    @property
+    def wanted(self) -> bool:
+        """Whether an attempt that has sent nothing yet should still: no stop, no halt, no shutdown."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Permits to send: slot k may be used at `first + k * interval`, on the event loop's clock (seconds)."""
+    """Permits to send: slot k may be used at `first + k * interval`, on the event loop's clock (seconds).
+
+    Each is for `weight` messages, and so far from the next one.
+    """
 
     first: float
     interval: float
     count: int
+    weight: int = 1
 
 
 class Pace(Protocol):

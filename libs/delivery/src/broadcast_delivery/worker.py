@@ -24,8 +24,9 @@ from broadcast_contracts import (
     Result,
     SealV1,
 )
+from broadcast_delivery.fold import Attempt as Opened
 from broadcast_delivery.fold import Fold, Purpose, fold
-from broadcast_delivery.ports import Conflict, Entry, Ledger, Pace, Slots, Verdict
+from broadcast_delivery.ports import Conflict, Entry, Hold, Ledger, Pace, Slots, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +40,26 @@ BACKOFF_SECONDS = (0.5, 5.0)
 """First and longest wait after an attempt that never reached Telegram."""
 
 
+Attempt = Callable[[int, Hold], Awaitable[Verdict]]
+"""Attempts one recipient of the batch; no error comes out of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How long an attempt may stay open. All in seconds.
+    """How long an owner may be silent while attempts are open. All in seconds.
 
-    An attempt starts at the latest `seconds - attempt_timeout` after it was opened, so it has ended when the lease
-    runs out; others wait `seconds + grace` before they give a silent owner up.
+    Every append renews it. A request to Telegram lasts `attempt_timeout` at most and starts only where the lease
+    outlasts it; others wait `seconds + grace` before they give a silent owner up.
     """
 
     seconds: float = 20.0
     grace: float = 5.0
     attempt_timeout: float = 10.0
+
+    @property
+    def beat(self) -> float:
+        """An owner with open attempts is silent for no longer, so that a request may always start."""
+        return (self.seconds - self.attempt_timeout) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,7 @@ class Worker:
         """Start no attempt from now on; `work` returns when those in the air have ended and are recorded."""
         self._draining = True
 
-    async def work(self, batch: Batch, pace: Pace, attempt: Callable[[int], Awaitable[Verdict]]) -> End:
+    async def work(self, batch: Batch, pace: Pace, attempt: Attempt) -> End:
         """Attempt everyone of the batch who is pending, and seal it when everybody is settled."""
         task = _Task(self, batch, pace, attempt)
         try:
@@ -113,7 +123,7 @@ class Worker:
 class _Task:
     """A worker's hold on one batch, with an owner name of its own: the same process may be handed a batch twice."""
 
-    def __init__(self, worker: Worker, batch: Batch, pace: Pace, attempt: Callable[[int], Awaitable[Verdict]]) -> None:
+    def __init__(self, worker: Worker, batch: Batch, pace: Pace, attempt: Attempt) -> None:
         self._worker, self._batch, self._pace, self._attempt = worker, batch, pace, attempt
         self._ledger, self._lease = worker._ledger, worker._lease
         self._owner = f"{worker._owner}:{uuid4().hex[:8]}"
@@ -126,6 +136,7 @@ class _Task:
         self._halt: Verdict | None = None
         self._backoff = 0.0
         self._not_before = 0.0
+        self._appended = 0.0
 
     async def run(self) -> End:
         await self._read()
@@ -174,7 +185,9 @@ class _Task:
         if self._facts and (not self._air or _now() >= self._facts_due):
             await self._report()
             return
-        if self._air or self._reserving:
+        if self._air and _now() >= self._appended + self._lease.beat:
+            await self._append(ProgressV1(nonce=_nonce(), owner=self._owner))
+        elif self._air or self._reserving:
             await self._wait()
 
     def _room(self) -> int:
@@ -193,7 +206,7 @@ class _Task:
 
     async def _wait(self) -> None:
         self._changed.clear()
-        timeout = max(0.0, self._facts_due - _now()) if self._facts else TICK_SECONDS
+        timeout = max(0.0, self._facts_due - _now()) if self._facts else min(TICK_SECONDS, self._lease.beat)
         try:
             await asyncio.wait_for(self._changed.wait(), timeout)
         except TimeoutError:
@@ -219,11 +232,12 @@ class _Task:
 
     async def _attempt_in_slot(self, i: int, window: int, deadline: float, slots: Slots, k: int) -> None:
         await self._pace.turn(slots, k)
-        if self._halt or self._worker._draining or self._pace.paused or self._hinted_stop() or _now() >= deadline:
+        hold = _Hold(self, i, window)
+        if self._pace.paused or not hold.wanted or _now() >= deadline:
             verdict = Verdict(Outcome.UNATTEMPTED)
         else:
             try:
-                verdict = await self._attempt(i)
+                verdict = await self._attempt(i, hold)
             except Exception:
                 log.exception("attempt_failed", extra={"batch": str(self._batch.key)})
                 verdict = Verdict(Outcome.UNCONFIRMED, reason="internal error")
@@ -267,6 +281,7 @@ class _Task:
 
     async def _append(self, record: LedgerRecord) -> bool:
         """Append at the version we know; on a conflict read the log again and answer False."""
+        began = _now()
         try:
             version = await self._ledger.append(
                 self._batch.key, self._state.version, record, rollup=isinstance(record, SealV1)
@@ -274,6 +289,7 @@ class _Task:
         except Conflict:
             await self._read()
             return False
+        self._appended = began
         self._state.apply(Entry(version, record))
         self._tell()
         return True
@@ -325,6 +341,26 @@ class _Task:
 
     def _hinted_stop(self) -> bool:
         return self._worker._stopped(self._batch.key, max(self._state.open_leg, self._batch.leg))
+
+
+class _Hold:
+    """One attempt's view of the batch it belongs to."""
+
+    __slots__ = ("_attempt", "_i", "_task")
+
+    def __init__(self, task: _Task, i: int, window: int) -> None:
+        self._task, self._i, self._attempt = task, i, Opened(window, task._owner)
+
+    def covers(self, seconds: float) -> bool:
+        """An append that succeeded proves that the attempt was still ours; from then on the lease counts."""
+        task = self._task
+        ours = task._state.in_flight.get(self._i) == self._attempt
+        return ours and _now() + seconds <= task._appended + task._lease.seconds
+
+    @property
+    def wanted(self) -> bool:
+        task = self._task
+        return not (task._halt or task._worker._draining or task._hinted_stop())
 
 
 def _nonce() -> str:

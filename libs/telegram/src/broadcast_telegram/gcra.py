@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from broadcast_contracts import PacingV1
+from broadcast_contracts import MOST_FILES, PacingV1
 
 MARGIN = 0.98
 """The part of the rate that is used, so that a second as Telegram counts it never sees one message too many although
@@ -19,6 +19,9 @@ LEAD_SECONDS = 0.02
 """After idling the first slot is this far ahead: it must not be over before it was granted."""
 
 AFTER_PAUSE_SECONDS = 0.1
+
+MOST_WEIGHT = MOST_FILES
+"""Messages of one slot: an album."""
 
 NONSENSE_SECONDS = 5.0
 """A next slot so far beyond the horizon was written by a broken clock; obeyed, it would silence the bot for as long."""
@@ -46,27 +49,29 @@ class Budget:
         """Seconds between two slots."""
         return 1 / (self.rate * MARGIN)
 
-    @property
-    def chunk(self) -> int:
-        """The most slots to grant at once."""
-        return max(1, round(self.rate * CHUNK_SECONDS))
+    def chunk(self, weight: int = 1) -> int:
+        """The most slots of this weight to grant at once."""
+        return max(1, round(self.rate * CHUNK_SECONDS / weight))
 
-    def plan(self, state: PacingV1, want: int, now: float) -> Grant | float:
+    def plan(self, state: PacingV1, want: int, now: float, weight: int = 1) -> Grant | float:
         """Grant up to `want` slots, or answer how many seconds to wait before asking again.
 
-        Waits for half a chunk at least, where that is wanted: slots one by one would be a write each.
+        A slot of a greater `weight` (messages) is followed by as much more time. Waits for half a chunk at least,
+        where that is wanted: slots one by one would be a write each.
         """
         paused_until = min(state.paused_until, now + LONGEST_PAUSE_SECONDS)
         if now < paused_until:
             return paused_until - now
         next_slot = state.next_slot
-        if next_slot > now + HORIZON_SECONDS + self.interval + NONSENSE_SECONDS:
+        if next_slot > now + HORIZON_SECONDS + MOST_WEIGHT * self.interval + NONSENSE_SECONDS:
             next_slot = now + HORIZON_SECONDS
         first = max(next_slot, now + LEAD_SECONDS, paused_until + AFTER_PAUSE_SECONDS)
-        fits = math.floor((now + HORIZON_SECONDS - first) / self.interval) + 1
-        least = max(1, min(want, self.chunk // 2))
+        interval = self.interval * weight
+        fits = math.floor((now + HORIZON_SECONDS - first) / interval) + 1
+        chunk = self.chunk(weight)
+        least = max(1, min(want, chunk // 2))
         if fits < least:
-            return first + (least - 1) * self.interval - HORIZON_SECONDS - now
-        count = min(want, self.chunk, fits)
-        then = PacingV1(next_slot=first + count * self.interval, paused_until=state.paused_until)
+            return first + (least - 1) * interval - HORIZON_SECONDS - now
+        count = min(want, chunk, fits)
+        then = PacingV1(next_slot=first + count * interval, paused_until=state.paused_until)
         return Grant(first, count, then)

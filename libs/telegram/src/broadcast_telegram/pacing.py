@@ -19,7 +19,7 @@ from nats.js.kv import KeyValue
 
 from broadcast_contracts import Malformed, PacingV1, decode, encode
 from broadcast_contracts.topology import PACING
-from broadcast_delivery import Slots
+from broadcast_delivery import Pace, Slots
 from broadcast_telegram.gcra import Budget, Grant
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,10 @@ class KvPace:
 
     # -- the port
 
-    async def reserve(self, want: int) -> Slots:
+    async def reserve(self, want: int, weight: int = 1) -> Slots:
         """Wait for the next permits, at least one and at most `want`; first come, first served within a process.
+
+        Each permits `weight` messages.
 
         Those who wait share a chunk, so that a single message does not wait behind a crowd of batches.
         """
@@ -81,7 +83,7 @@ class KvPace:
                 while True:
                     if self.paused:
                         await asyncio.sleep(min(TICK_SECONDS, self._paused_until - time.time()))
-                    elif slots := await self._try(want):
+                    elif slots := await self._try(want, weight):
                         return slots
         finally:
             self._waiting -= 1
@@ -97,7 +99,7 @@ class KvPace:
             await asyncio.sleep(when - loop.time())
             if self._budget is None or loop.time() <= when + LATE_SECONDS:
                 return
-            when = await self._exchanged()
+            when = await self._exchanged(slots.weight)
 
     async def pause(self, seconds: float) -> None:
         """Telegram asked the bot to be silent: at once here, and for every replica as soon as NATS has it."""
@@ -117,28 +119,39 @@ class KvPace:
 
     # -- slots
 
-    async def _try(self, want: int) -> Slots | None:
+    def weighing(self, weight: int) -> Pace:
+        """The same budget for sends of so many messages each."""
+        return self if weight == 1 else _Weighing(self, weight)
+
+    async def _try(self, want: int, weight: int) -> Slots | None:
         """Reserve once; None when there was something to wait for first."""
         loop = asyncio.get_running_loop()
         if self._budget is None:
-            return Slots(loop.time(), 0.0, want)
+            return Slots(loop.time(), 0.0, want, weight)
         try:
             if not self._revision:
                 await self._load()
-            share = max(1, self._budget.chunk // max(1, self._waiting))
-            plan = self._budget.plan(self._state, min(want, share), time.time())
+            share = max(1, self._budget.chunk(weight) // max(1, self._waiting))
+            plan = self._budget.plan(self._state, min(want, share), time.time(), weight)
             if not isinstance(plan, Grant):
                 await asyncio.sleep(min(TICK_SECONDS, plan + random.uniform(0, JITTER_SECONDS)))
                 return None
             if await self._swap(plan.then):
-                return Slots(loop.time() + plan.first - time.time(), self._budget.interval, plan.count)
+                first = loop.time() + plan.first - time.time()
+                return Slots(first, self._budget.interval * weight, plan.count, weight)
         except _Unreachable as error:
             await self._lost(error)
         return None
 
-    async def _exchanged(self) -> float | None:
+    async def _exchanged(self, weight: int) -> float | None:
         """A new slot for one that is over, on the loop's clock; None when a pause began meanwhile."""
         loop = asyncio.get_running_loop()
+        if weight > 1:
+            async with self._exchange:
+                while not self.paused:
+                    if slots := await self._try(1, weight):
+                        return slots.first
+            return None
         self._late += 1
         try:
             async with self._exchange:
@@ -146,7 +159,7 @@ class KvPace:
                     while self._spare:
                         if (when := self._spare.popleft()) >= loop.time():
                             return when
-                    if slots := await self._try(self._late):
+                    if slots := await self._try(self._late, 1):
                         self._spare.extend(slots.first + k * slots.interval for k in range(slots.count))
         finally:
             self._late -= 1
@@ -254,3 +267,23 @@ class KvPace:
         finally:
             with suppress(*_Unreachable):
                 await watcher.stop()  # type: ignore[no-untyped-call]
+
+
+class _Weighing:
+    """A pace of which every slot permits several messages."""
+
+    def __init__(self, pace: KvPace, weight: int) -> None:
+        self._pace, self._weight = pace, weight
+
+    async def reserve(self, want: int) -> Slots:
+        return await self._pace.reserve(want, self._weight)
+
+    async def turn(self, slots: Slots, k: int) -> None:
+        await self._pace.turn(slots, k)
+
+    async def pause(self, seconds: float) -> None:
+        await self._pace.pause(seconds)
+
+    @property
+    def paused(self) -> bool:
+        return self._pace.paused

@@ -20,7 +20,7 @@ from nats.js.errors import Error as JetStreamError
 
 from broadcast_contracts import Job, Malformed, Message, decode
 from broadcast_contracts.topology import JOBS, Lane, Stream, job_consumer
-from broadcast_delivery import Batch, End, Fold, Verdict, Worker
+from broadcast_delivery import Attempt, Batch, End, Fold, Worker
 from broadcast_delivery.control import StopHints
 from broadcast_delivery.jetstream import JetStreamLedger
 from broadcast_delivery.publish import park
@@ -52,7 +52,7 @@ class Craft(Generic[J]):
     job: type[J]
     ledger: Stream
     batch: Callable[[J], Batch]
-    attempt: Callable[[J, Messenger], Callable[[int], Awaitable[Verdict]]]
+    attempt: Callable[[J, Messenger], Attempt]
     counts: Callable[[Batch, Fold], tuple[str, Message]]
     """The subject and the message that tell the world how a batch stands."""
 

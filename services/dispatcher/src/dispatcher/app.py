@@ -1,12 +1,10 @@
 """The dispatcher: takes send batches and test messages from NATS and delivers them to Telegram."""
 
-from collections.abc import Awaitable, Callable
-
 from faststream.asgi import AsgiFastStream
 
 from broadcast_contracts import Message, SendJobV1
 from broadcast_contracts.topology import LEDGER, counts_subject
-from broadcast_delivery import Batch, Fold, Verdict
+from broadcast_delivery import Attempt, Batch, Fold, Hold, Verdict
 from broadcast_delivery.counts import send_counts
 from broadcast_telegram.messenger import Messenger
 from broadcast_telegram.service import Craft, Service
@@ -23,10 +21,10 @@ def to_batch(job: SendJobV1) -> Batch:
     return Batch(job.key, "send", range(len(job.chats)), job.leg)
 
 
-def sender(job: SendJobV1, messenger: Messenger) -> Callable[[int], Awaitable[Verdict]]:
+def sender(job: SendJobV1, messenger: Messenger) -> Attempt:
     """One attempt: the job's content to one of its chats."""
 
-    async def attempt(i: int) -> Verdict:
+    async def attempt(i: int, hold: Hold) -> Verdict:
         return await messenger.send(job.content, job.chats[i])
 
     return attempt

@@ -1,12 +1,10 @@
 """The revoker: takes recall batches from NATS and deletes what was delivered."""
 
-from collections.abc import Awaitable, Callable
-
 from faststream.asgi import AsgiFastStream
 
 from broadcast_contracts import Message, Outcome, RecallCountsV1, RecallJobV1
 from broadcast_contracts.topology import RECALL_LEDGER, counts_subject
-from broadcast_delivery import Batch, Fold, Verdict
+from broadcast_delivery import Attempt, Batch, Fold, Hold, Verdict
 from broadcast_telegram.messenger import Messenger
 from broadcast_telegram.service import Craft, Service
 from broadcast_telegram.settings import WorkerSettings
@@ -22,11 +20,11 @@ def to_batch(job: RecallJobV1) -> Batch:
     return Batch(job.key, "recall", [posted.i for posted in job.posted])
 
 
-def deleter(job: RecallJobV1, messenger: Messenger) -> Callable[[int], Awaitable[Verdict]]:
+def deleter(job: RecallJobV1, messenger: Messenger) -> Attempt:
     """One attempt: everything that one recipient received."""
     posted = {one.i: one for one in job.posted}
 
-    async def attempt(i: int) -> Verdict:
+    async def attempt(i: int, hold: Hold) -> Verdict:
         return await messenger.delete(posted[i].chat, posted[i].messages, posted[i].at)
 
     return attempt
