@@ -38,7 +38,10 @@ class BatchKey:
 
 
 class Result(BaseModel):
-    """What became of recipient `i` of the batch. Short names: there is one for every recipient."""
+    """What became of recipient `i` of the batch. Short names: there is one for every recipient.
+
+    The lists come from factories: pydantic makes a deep copy of any other default, for every recipient.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -46,12 +49,12 @@ class Result(BaseModel):
     window: NonNegativeInt = Field(0, description="version of the record that opened this attempt; 0 in a seal")
     outcome: Outcome
     at: int = Field(0, description="unix seconds of the attempt")
-    messages: list[int] = Field([], description="Telegram message ids that were delivered")
+    messages: list[int] = Field(default_factory=list, description="Telegram message ids that were delivered")
     chat: int | None = Field(None, description="the chat that received it, where it had migrated")
     reason: str = Field("", description="Telegram's description of a refusal")
     answer: Answer | None = Field(None, description="an operator's, where nobody else knows")
     earlier: list[NonNegativeInt] = Field(
-        [], description="in a seal: windows of attempts before a resend, still in doubt"
+        default_factory=list, description="in a seal: windows of attempts before a resend, still in doubt"
     )
 
 
@@ -76,8 +79,8 @@ class ProgressV1(_Record):
     kind: Literal["progress"] = "progress"
 
     owner: str
-    opened: list[NonNegativeInt] = []
-    results: list[Result] = []
+    opened: list[NonNegativeInt] = Field(default_factory=list)
+    results: list[Result] = Field(default_factory=list)
 
 
 class ResolveV1(_Record):

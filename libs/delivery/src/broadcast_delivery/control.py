@@ -35,6 +35,8 @@ class StopHints:
 
     def stopped(self, key: BatchKey, leg: int) -> bool:
         """Whether the run was stopped in this leg (or a later one)."""
+        if not self._known:
+            return False  # asked twice for every message: the common answer must cost nothing
         control = self._known.get(control_key(key.broadcast_id, key.run))
         return control is not None and control.stopped and control.leg >= leg
 

@@ -9,6 +9,7 @@ import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from uuid import UUID
 
 import nats.errors
@@ -36,8 +37,8 @@ RECORDS = 500
 """Records a transaction, at most."""
 
 WAIT_SECONDS = 2.0
-GATHER_SECONDS = 0.02
-"""After the first record, wait so long for company: records a transaction matter more than 20 ms."""
+GATHER_SECONDS = 0.05
+"""After the first record, wait so long for company: records a transaction matter more than 50 ms."""
 
 CACHED = 64
 """Folds kept. Only unfinished batches are: a window's worth for each run."""
@@ -240,6 +241,8 @@ def _continue(state: Fold, records: Sequence[Received], changed: set[int]) -> bo
 
 
 def _same(one: Result | None, other: Result | None) -> bool:
-    return one is other or (
-        one is not None and other is not None and one == other.model_copy(update={"window": one.window})
-    )
+    return one is other or (one is not None and other is not None and _ROW(one) == _ROW(other))
+
+
+_ROW = attrgetter("outcome", "reason", "messages", "at", "chat", "answer")
+"""What a row is made of."""
