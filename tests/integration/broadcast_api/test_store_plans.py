@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import event, insert, text
 
 from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.listing import PageEnd, Sort
 from broadcast_api.adapters.queries import Queries
 from broadcast_api.adapters.schema import audiences, broadcasts, deliveries, runs
 
@@ -27,8 +29,9 @@ def database(database_url: str) -> Iterator[Database]:
     run = {"run": 1, "bot": "main", "audience_id": AUDIENCE, "content": {}, "state": "sent", "started_at": NOW}
     with database.write() as connection:
         connection.execute(insert(audiences).values(id=AUDIENCE, **who))
-        rows = [{"id": UUID(int=n), "status": "sent", **shown, **by} for n in range(ROWS)]
-        connection.execute(insert(broadcasts), rows)
+        rows = [{"id": UUID(int=n), "status": "sent", "sent_at": NOW, **shown, **by} for n in range(ROWS)]
+        unsent = {"status": "created", "sent_at": None, **shown, "run": 0, **by}
+        connection.execute(insert(broadcasts), [*rows, *({"id": UUID(int=ROWS + n), **unsent} for n in range(ROWS))])
         connection.execute(insert(runs), [{"broadcast_id": UUID(int=n), "batch_size": 9, **run} for n in range(ROWS)])
         outcomes = ["blocked" if n % 500 == 0 else "delivered" for n in range(ROWS)]
         people = [{"run_id": 1, "position": n, "recipient_id": n, "chat_id": n} for n in range(ROWS)]
@@ -43,12 +46,25 @@ def database(database_url: str) -> Iterator[Database]:
 
 def test_every_page_of_a_long_list_comes_from_an_index(database: Database) -> None:
     queries = Queries(database)
-    after = (NOW, UUID(int=ROWS // 2))
+    middle = UUID(int=ROWS // 2)
+    after = PageEnd(NOW, middle)
+    ends = {"name": PageEnd("n", middle), "sent": PageEnd(NOW, middle), "delivered": PageEnd(0, middle)}
     pages: dict[str, Callable[[], Any]] = {
         "first": lambda: queries.broadcasts(status=None, text="", after=None, limit=50),
         "deep": lambda: queries.broadcasts(status=None, text="", after=after, limit=50),
         "by status": lambda: queries.broadcasts(status="sent", text="", after=after, limit=50),
         "by name": lambda: queries.broadcasts(status=None, text="n", after=after, limit=50),
+        **{
+            f"{sort} of {status}": partial(
+                queries.broadcasts, status=status, text="", after=ends[sort.removeprefix("-")], limit=50, sort=sort
+            )
+            for sort in Sort
+            if sort.removeprefix("-") in ends
+            for status in (None, "sent")
+        },
+        "never sent": lambda: queries.broadcasts(
+            status=None, text="", after=PageEnd(NOW, UUID(int=2 * ROWS - 9), unsent=True), limit=50, sort=Sort.SENT_LAST
+        ),
         "deliveries": lambda: queries.deliveries(1, outcome=None, after=ROWS // 2, limit=50),
         "exceptional": lambda: queries.deliveries(1, outcome="blocked", after=0, limit=50),
     }

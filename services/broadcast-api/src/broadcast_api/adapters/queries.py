@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Column, ColumnElement, Row, Select, Text, and_, cast, func, literal, select, tuple_
 
 from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.listing import PageEnd, Sort, listed
 from broadcast_api.adapters.schema import (
     audience_members,
     audiences,
@@ -28,19 +29,20 @@ REASONS = 50  # Telegram has far fewer ways to say no
 
 COUNTS = ("total", "delivered", "failed", "blocked", "unconfirmed", "skipped", "recalled", "unrecalled")
 
-_BROADCASTS = select(
+_LATEST_RUN = and_(runs.c.broadcast_id == broadcasts.c.id, runs.c.run == broadcasts.c.run)
+_SHOWN = select(
     broadcasts,
     audiences.c.name.label("audience_name"),
     runs.c.frozen,
     *(func.coalesce(runs.c[name], 0).label(name) for name in COUNTS),
-).select_from(
-    broadcasts.outerjoin(audiences, audiences.c.id == broadcasts.c.audience_id).outerjoin(
-        runs, and_(runs.c.broadcast_id == broadcasts.c.id, runs.c.run == broadcasts.c.run)
-    )
 )
+_ITS_AUDIENCE = audiences.c.id == broadcasts.c.audience_id
+_BROADCASTS = _SHOWN.select_from(broadcasts.outerjoin(audiences, _ITS_AUDIENCE).outerjoin(runs, _LATEST_RUN))
+_SENT_BROADCASTS = _SHOWN.select_from(runs.join(broadcasts, _LATEST_RUN).outerjoin(audiences, _ITS_AUDIENCE))
+"""Only those with a run; the runs come first, so that they can give the order."""
 
 Place = tuple[datetime, UUID]
-"""Where a page ends: the time and id of its last row."""
+"""Where a page of a list by time ends: the time and id of its last row."""
 
 
 def utc(time: datetime) -> datetime:
@@ -62,14 +64,13 @@ class Queries:
         """Those of the ids that exist."""
         return {row.id: row for row in self._all(_BROADCASTS.where(broadcasts.c.id.in_(ids)))}
 
-    def broadcasts(self, *, status: str | None, text: str, after: Place | None, limit: int) -> Sequence[Row[Any]]:
-        """Newest first."""
-        query = _newest_first(_BROADCASTS, broadcasts.c.created_at, broadcasts.c.id, after, limit)
-        if status is not None:
-            query = query.where(broadcasts.c.status == status)
-        if text:
-            query = query.where(contains(broadcasts.c.search, text))
-        return self._all(query)
+    def broadcasts(
+        self, *, status: str | None, text: str, after: PageEnd | None, limit: int, sort: Sort = Sort.NEWEST
+    ) -> Sequence[Row[Any]]:
+        """A page of the list in this order."""
+        named = [contains(broadcasts.c.search, text)] if text else []
+        query = _SENT_BROADCASTS if sort.by_run else _BROADCASTS
+        return listed(query.where(*named), _BROADCASTS.where(*named), sort, status, after, limit, self._all)
 
     def test(self, broadcast_id: UUID, test: int) -> Row[Any] | None:
         """What became of a test message: outcome, reason, message_ids."""

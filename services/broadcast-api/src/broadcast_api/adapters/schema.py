@@ -180,6 +180,10 @@ broadcasts = Table(
     Column("version", Integer, nullable=False),
     Index("broadcasts_by_time", "created_at", "id"),
     Index("broadcasts_by_status", "status", "created_at", "id"),
+    Index("broadcasts_by_name", "search", "id"),
+    Index("broadcasts_by_status_and_name", "status", "search", "id"),
+    Index("broadcasts_by_sending", "sent_at", "id"),
+    Index("broadcasts_by_status_and_sending", "status", "sent_at", "id"),
     Index("broadcasts_by_audience", "audience_id"),
 )
 """The list that officials see; `search` is the name in lower case, `sent_at` when the latest run started."""
@@ -212,7 +216,8 @@ runs = Table(
     Column("recalled", Integer, nullable=False, default=0),
     Column("unrecalled", Integer, nullable=False, default=0),
     UniqueConstraint("broadcast_id", "run"),
-    Index("runs_by_state", "state"),
+    Index("runs_by_delivered", "delivered", "broadcast_id"),
+    Index("runs_by_state", "state", "delivered", "broadcast_id"),
 )
 """A run. Run 0 holds the test messages of a broadcast and has the state `test`.
 

@@ -8,17 +8,19 @@ from uuid import UUID
 from fastapi import Response
 from markupsafe import Markup
 
+from broadcast_api.adapters.listing import Sort
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.console.bubble import bubble
 from broadcast_api.entrypoints.console.explain import Explanation
 from broadcast_api.entrypoints.console.page import Page, Viewed
 from broadcast_api.entrypoints.console.route import pages
+from broadcast_api.entrypoints.console.wording import SORTS
 from broadcast_api.entrypoints.http import deliveries as http_deliveries
 from broadcast_api.entrypoints.http.deliveries import Wanted
 from broadcast_api.entrypoints.http.history import HistoryEntry, history
 from broadcast_api.entrypoints.http.models import BroadcastOut, broadcast_out
-from broadcast_api.entrypoints.http.paging import Cursor, SearchText, place_of, time_and_id
+from broadcast_api.entrypoints.http.paging import Cursor, SearchText, broadcast_end, end_of
 from broadcast_api.entrypoints.http.paging import page as paged
 from broadcast_telegram.formatting import FormattingError, parse
 
@@ -72,16 +74,22 @@ def shown(row: Any, page: Page) -> Shown:
 
 
 @router.get("/broadcasts")
-def list_broadcasts(page: Viewed, status: str = "", text: SearchText = "", cursor: Cursor = None) -> Response:
+def list_broadcasts(
+    page: Viewed, status: str = "", text: SearchText = "", sort: str = "", cursor: Cursor = None
+) -> Response:
     wanted = Status(status) if status in set(Status) else None
-    rows = page.door.queries.broadcasts(status=wanted, text=text, after=time_and_id(cursor), limit=ROWS + 1)
-    found = paged(rows, ROWS, lambda row: broadcast_out(row, page.words.language), place_of)
+    order = Sort(sort) if sort in set(Sort) else Sort.NEWEST
+    after = broadcast_end(cursor, order)
+    rows = page.door.queries.broadcasts(status=wanted, text=text, after=after, limit=ROWS + 1, sort=order)
+    found = paged(rows, ROWS, lambda row: broadcast_out(row, page.words.language), lambda row: end_of(row, order))
     return page.render(
         "broadcasts.html",
         rows=[shown(row, page) for row in rows[:ROWS]],
         next=found.next,
         wanted=wanted,
         text=text,
+        sort=order,
+        sorts=SORTS,
         first=cursor is None,
         statuses=list(Status),
     )

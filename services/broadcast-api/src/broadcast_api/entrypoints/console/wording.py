@@ -18,6 +18,7 @@ STATUSES = {
 OUTCOMES = {
     "pending": N_("Waiting"),
     "delivered": N_("Delivered"),
+    "partly": N_("Delivered in part"),
     "failed": N_("Not delivered"),
     "blocked": N_("Blocked the bot"),
     "deactivated": N_("Account deleted"),
@@ -30,6 +31,17 @@ OUTCOMES = {
     "too_late": N_("Older than 48 hours"),
     "recall_refused": N_("Telegram would not delete it"),
     "active": N_("Reachable"),
+}
+
+SORTS = {
+    "-created": N_("Newest first"),
+    "created": N_("Oldest first"),
+    "name": N_("By name, A to Z"),
+    "-name": N_("By name, Z to A"),
+    "-sent": N_("Sent most recently"),
+    "sent": N_("Sent longest ago"),
+    "-delivered": N_("Most delivered first"),
+    "delivered": N_("Fewest delivered first"),
 }
 
 WHAT_HAPPENED = {

@@ -2,33 +2,43 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
+from broadcast_api.adapters.listing import Sort
 from broadcast_api.application.draft import Draft
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.errors import NotFound, Stale
 from broadcast_api.entrypoints.http.catalogue import Language
 from broadcast_api.entrypoints.http.context import Caller, Door, IfMatch, IfMatchRequired, InLanguage, Services, etag
 from broadcast_api.entrypoints.http.models import BroadcastChanges, BroadcastOut, NewBroadcast, broadcast_out
-from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, SearchText, page, place_of, time_and_id
+from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, SearchText, broadcast_end, end_of, page
 from broadcast_api.entrypoints.http.problems import Problem, documented
 
 router = APIRouter(prefix="/v1/broadcasts", tags=["broadcasts"])
 
 
-@router.get("", summary="List broadcasts, newest first", responses=documented(422))
+@router.get("", summary="List broadcasts, in any of several orders", responses=documented(422))
 def list_broadcasts(
     door: Door,
     language: InLanguage,
     status: Status | None = None,
     text: SearchText = "",
+    sort: Annotated[
+        Sort,
+        Query(
+            description="by `created`, `name`, `sent` (when its latest run began) or `delivered` (of that run); "
+            "a minus: the largest or latest first. Ordered by `sent` or `delivered`, what was never sent comes last."
+        ),
+    ] = Sort.NEWEST,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[BroadcastOut]:
-    rows = door.queries.broadcasts(status=status, text=text, after=time_and_id(cursor), limit=limit + 1)
-    return page(rows, limit, lambda row: broadcast_out(row, language), place_of)
+    after = broadcast_end(cursor, sort)
+    rows = door.queries.broadcasts(status=status, text=text, after=after, limit=limit + 1, sort=sort)
+    return page(rows, limit, lambda row: broadcast_out(row, language), lambda row: end_of(row, sort))
 
 
 @router.post("", status_code=201, summary="Draw up a broadcast", responses=documented(400, 413, 422))

@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel, Field
 
+from broadcast_api.adapters.listing import PageEnd, Sort, page_end
 from broadcast_api.adapters.queries import Place, utc
 from broadcast_api.entrypoints.http.problems import Problem
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Limit = Annotated[int, Query(ge=1, le=500, description="rows of a page")]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before")]
 SearchText = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$", description="part of a name, in any case")]
 
 
@@ -51,6 +52,29 @@ def time_and_id(cursor: str | None) -> Place | None:
         raise Problem(422, "bad_cursor") from error
 
 
+def end_of(row: Any, sort: Sort) -> list[Any]:
+    """Where a page of broadcasts in this order ends."""
+    end = page_end(row, sort)
+    key = utc(end.key).isoformat() if isinstance(end.key, datetime) else end.key
+    return [sort, key, end.id.hex, end.unsent]
+
+
+def broadcast_end(cursor: str | None, sort: Sort) -> PageEnd | None:
+    """Read back what `end_of` wrote. A cursor of another order is none of this list."""
+    if cursor is None:
+        return None
+    try:
+        order, key, id, unsent = _decode(cursor)
+        kind = datetime if unsent else sort.column.type.python_type
+        found: Any = datetime.fromisoformat(key).astimezone(UTC) if kind is datetime else key
+        sound = isinstance(found, kind) and isinstance(unsent, bool) and "\0" not in str(found)
+        if order != sort or not sound or (unsent and not sort.by_sending) or (kind is int and abs(found) >= 2**31):
+            raise ValueError(cursor)
+        return PageEnd(found, UUID(id), unsent)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Problem(422, "bad_cursor") from error
+
+
 def number(cursor: str | None) -> int | None:
     """Read back the number of a list by number."""
     if cursor is None:
@@ -65,7 +89,7 @@ def number(cursor: str | None) -> int | None:
 
 
 def _encode(place: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps(place, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def _decode(cursor: str) -> Any:
