@@ -64,7 +64,7 @@ async def test_an_official_creates_sends_stops_resumes_and_recalls_while_another
     await boris.press("Продолжить отправку")
     await anna.sees_status("Отправлено")
     assert await anna.count() == PEOPLE
-    await anna.sees(re.compile("Можно отозвать ещё 48 ч"))
+    await anna.sees(re.compile("Можно отозвать ещё 47 ч 5. мин"))
     await anna.press("Отозвать сообщения")
     await anna.press("Отозвать сообщения", within="dialog")
     await boris.sees_status("Создана")

@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+import pytest
 from sqlalchemy import insert, select, update
 
 from broadcast_api.adapters.schema import deliveries, runs
@@ -45,6 +46,26 @@ async def test_deliveries_come_in_pages_and_by_outcome(api: Api) -> None:
         assert len(found) == expected, outcome
     assert (await api.http.get(path, params={"run": 2})).status_code == 404
     assert (await api.http.get(path, params={"outcome": "unattempted"})).status_code == 422
+
+
+@pytest.mark.parametrize("few", [0, 1_000])
+async def test_somebody_is_found_by_name_username_external_id_or_chat(
+    api: Api, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr("broadcast_api.adapters.queries.FEW", few)  # both ways to search find the same
+    (anna,) = await api.people(2001, last_name="Петрова", username="anna_p", external_id="T-17")
+    (ivan,) = await api.people(2002, last_name="Петров")
+    await api.people(2003, last_name="Петренко")  # not in this run
+    people = [{"recipient_id": anna, "chat_id": 2001, "outcome": "delivered"}, {"recipient_id": ivan, "chat_id": 2002}]
+    id = await sent_to(api, *people, {"chat_id": 4_000})
+    expected = {"ПЕТР": [anna, ivan], "петрова": [anna], "@anna_p": [anna], "t-17": [anna], "2002": [ivan]}
+    for text, ids in {**expected, "4000": [902], "петренко": [], "9" * 30: [], "%": []}.items():
+        found = (await api.http.get(f"/v1/broadcasts/{id}/deliveries", params={"text": text})).json()["items"]
+        assert [row["recipient_id"] for row in found] == ids, text
+    query = {"text": "петр", "outcome": "pending", "format": "csv"}
+    lines = (await api.http.get(f"/v1/broadcasts/{id}/deliveries", params=query)).text.splitlines()
+    assert len(lines) == 2, "a file has what the list has"
+    assert "Петров," in lines[1]
 
 
 async def test_a_broadcast_never_sent_has_no_deliveries(api: Api) -> None:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
-from broadcast_api.adapters.schema import broadcasts, runs
+from broadcast_api.adapters.schema import batches, broadcasts, deliveries, runs
 from tests.support.broadcast_api import Api
 from tests.support.console import Reader
 
@@ -123,7 +123,7 @@ async def test_who_did_what_is_told_newest_first(api: Api, reader: Reader) -> No
     assert "Анна Петрова, Кадры" in history
 
 
-@pytest.mark.parametrize(("hours", "words"), [(17, "Можно отозвать ещё 31 ч"), (49, "Прошло 48 часов")])
+@pytest.mark.parametrize(("hours", "words"), [(17, "Можно отозвать ещё 30 ч 59 мин, до "), (49, "Прошло 48 часов")])
 async def test_how_long_messages_can_be_recalled_counts_from_the_first_send(
     api: Api, reader: Reader, hours: int, words: str
 ) -> None:
@@ -151,6 +151,40 @@ async def test_a_stop_by_the_system_says_why(api: Api, reader: Reader) -> None:
     assert "can't parse entities" in page.text
 
 
+async def test_a_run_is_drawn_over_time_outcome_upon_outcome(api: Api, reader: Reader) -> None:
+    id = await api.in_state("sent")
+    _put(api, id, total=10, delivered=6, failed=3, unconfirmed=1)
+    with api.database.write() as connection:
+        run_id = connection.scalar(select(runs.c.id).where(runs.c.broadcast_id == UUID(id), runs.c.run == 1))
+        for batch, timeline in enumerate(({"358000000": [2, 1, 0]}, {"358000002": [4, 1, 1]})):
+            row = {"run_id": run_id, "batch": batch, "size": 5, "version": 1, "timeline": timeline}
+            connection.execute(insert(batches).values(row))
+    page = await reader.open(f"/broadcasts/{id}")
+    assert "доставлено 6, не доставлено 3, не подтверждено 1, всего 10" in page.raw
+    assert [attributes["class"] for tag, attributes in page.tags if tag == "path" and attributes.get("class")] == [
+        *("grid", "delivered", "failed", "unconfirmed")
+    ]
+    assert "1 получатель был недоступен ещё до начала отправки" in page.text
+
+
+async def test_nothing_is_drawn_before_there_is_something_to_see(api: Api, reader: Reader) -> None:
+    assert "Ход отправки" not in (await reader.open(f"/broadcasts/{await api.in_state('sending')}")).text
+
+
+async def test_telegrams_reasons_are_said_in_plain_words_and_its_own_stand_beside_them(
+    api: Api, reader: Reader
+) -> None:
+    id = await api.in_state("sent")
+    reason = {"outcome": "refused", "reason": "Bad Request: chat not found"}
+    with api.database.write() as connection:
+        run_id = connection.scalar(select(runs.c.id).where(runs.c.broadcast_id == UUID(id), runs.c.run == 1))
+        row = {"run_id": run_id, "position": 0, "recipient_id": 1, "chat_id": 1001, **reason}
+        connection.execute(insert(deliveries).values(row))
+    page = await reader.open(f"/broadcasts/{id}")
+    assert "Telegram не знает такого чата" in page.text
+    assert "chat not found" in page.text
+
+
 async def test_recipients_come_with_their_outcome_and_as_a_file(api: Api, reader: Reader) -> None:
     id = await api.in_state("sent")
     page = await reader.open(f"/broadcasts/{id}?outcome=blocked")
@@ -173,7 +207,7 @@ async def test_what_is_not_there_is_a_page_for_people_and_a_problem_for_programs
 def _put(api: Api, id: str, **values: object) -> None:
     """As the duties would have found it."""
     with api.database.write() as connection:
-        of_run = {name: values.pop(name) for name in ("delivered", "failed", "unconfirmed") if name in values}
+        of_run = {name: values.pop(name) for name in ("total", "delivered", "failed", "unconfirmed") if name in values}
         if values:
             connection.execute(update(broadcasts).where(broadcasts.c.id == UUID(id)).values(**values))
         if of_run:

@@ -3,18 +3,20 @@
 Lists are read by keyset, so that a page costs the same however deep it is and rows added meanwhile shift nothing.
 """
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Row, Select, Text, and_, cast, func, literal, select, tuple_
+from sqlalchemy import Column, ColumnElement, Row, Select, Text, and_, cast, func, literal, or_, select, tuple_
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.listing import PageEnd, Sort, listed
 from broadcast_api.adapters.schema import (
     audience_members,
     audiences,
+    batches,
     broadcasts,
     deliveries,
     exceptional,
@@ -22,10 +24,14 @@ from broadcast_api.adapters.schema import (
     runs,
 )
 from broadcast_api.adapters.search import contains
+from broadcast_api.adapters.timeline import Point, points
 from broadcast_contracts import Outcome
 
 EXPORT_PAGE = 2_000
+FEW = 1_000
 REASONS = 50  # Telegram has far fewer ways to say no
+
+_CHAT_ID = re.compile(r"-?[0-9]{1,16}")
 
 COUNTS = ("total", "delivered", "failed", "blocked", "unconfirmed", "skipped", "recalled", "unrecalled")
 
@@ -84,29 +90,50 @@ class Queries:
         return None if found is None else int(found.id)
 
     def deliveries(
-        self, run_id: int, *, outcome: str | None, answered: bool | None = None, after: int | None, limit: int
+        self,
+        run_id: int,
+        *,
+        outcome: str | None,
+        answered: bool | None = None,
+        text: str = "",
+        after: int | None,
+        limit: int,
     ) -> Sequence[Row[Any]]:
         """The recipients of a run in order of position, each with what the directory says of them."""
-        people = [recipients.c[name] for name in ("first_name", "last_name", "username", "department")]
-        query = (
-            select(deliveries, *people)
-            .select_from(deliveries.outerjoin(recipients, recipients.c.id == deliveries.c.recipient_id))
-            .where(deliveries.c.run_id == run_id)
-            .order_by(deliveries.c.position)
-            .limit(limit)
-        )
-        if after is not None:
-            query = query.where(deliveries.c.position > after)
-        if answered is not None:
-            query = query.where(deliveries.c.answer.is_not(None) if answered else deliveries.c.answer.is_(None))
-        return self._all(query if outcome is None else query.where(_with_outcome(outcome)))
+        return self._all(_delivered(self._chosen(run_id, outcome, answered, text), after, limit))
 
-    def export(self, run_id: int, *, outcome: str | None, answered: bool | None = None) -> Iterator[Row[Any]]:
+    def export(
+        self, run_id: int, *, outcome: str | None, answered: bool | None = None, text: str = ""
+    ) -> Iterator[Row[Any]]:
         """All of them, a page at a time: memory stays flat."""
+        chosen = self._chosen(run_id, outcome, answered, text)
         after: int | None = None
-        while page := self.deliveries(run_id, outcome=outcome, answered=answered, after=after, limit=EXPORT_PAGE):
+        while page := self._all(_delivered(chosen, after, EXPORT_PAGE)):
             yield from page
             after = page[-1].position
+
+    def _chosen(self, run_id: int, outcome: str | None, answered: bool | None, text: str) -> list[ColumnElement[bool]]:
+        chosen = [deliveries.c.run_id == run_id]
+        if outcome is not None:
+            chosen.append(_with_outcome(outcome))
+        if answered is not None:
+            chosen.append(deliveries.c.answer.is_not(None) if answered else deliveries.c.answer.is_(None))
+        if text:
+            named = self._named(text)
+            by_chat = _CHAT_ID.fullmatch(text) is not None
+            chosen.append(or_(named, deliveries.c.chat_id == int(text)) if by_chat else named)
+        return chosen
+
+    def _named(self, text: str) -> ColumnElement[bool]:
+        """The few are found in the directory first, so that a run is read without it; many are met soon anyway."""
+        inside = contains(recipients.c.search, text.removeprefix("@"))
+        ids = [row.id for row in self._all(select(recipients.c.id).where(inside).limit(FEW + 1))]
+        return inside if len(ids) > FEW else deliveries.c.recipient_id.in_(ids)
+
+    def timeline(self, run_id: int) -> list[Point]:
+        """How the outcomes of a run came in."""
+        query = select(batches.c.timeline).where(batches.c.run_id == run_id, batches.c.version > 0)
+        return points(row.timeline for row in self._all(query))
 
     def reasons(self, run_id: int) -> Sequence[Row[Any]]:
         """outcome, reason, people: those of a run who did not get it, most frequent first."""
@@ -164,6 +191,14 @@ def _newest_first(
     if after is not None:
         query = query.where(tuple_(time, id) < tuple_(literal(after[0], time.type), literal(after[1], id.type)))
     return query.order_by(time.desc(), id.desc()).limit(limit)
+
+
+def _delivered(chosen: Sequence[ColumnElement[bool]], after: int | None, limit: int) -> Select[Any]:
+    people = [recipients.c[name] for name in ("first_name", "last_name", "username", "department")]
+    with_people = deliveries.outerjoin(recipients, recipients.c.id == deliveries.c.recipient_id)
+    query = select(deliveries, *people).select_from(with_people).where(*chosen)
+    query = query if after is None else query.where(deliveries.c.position > after)
+    return query.order_by(deliveries.c.position).limit(limit)
 
 
 def _with_outcome(outcome: str) -> ColumnElement[bool]:

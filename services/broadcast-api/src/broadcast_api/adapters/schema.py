@@ -268,6 +268,7 @@ batches = Table(
     Column("blocked", Integer, nullable=False, default=0),
     Column("unconfirmed", Integer, nullable=False, default=0),
     Column("skipped", Integer, nullable=False, default=0),
+    Column("timeline", JSON, nullable=False, default=dict),
     # the recall ledger, as of `recall_version`
     Column("recall_issues", Integer, nullable=False, default=0),
     Column("recall_issued_at", Time),
@@ -277,7 +278,10 @@ batches = Table(
     Column("unrecalled", Integer, nullable=False, default=0),
     Index("batches_to_plan", "run_id", "sealed", "issued_leg"),
 )
-"""A batch of a run. Batch -1 holds those who were known to be unreachable when the audience was frozen."""
+"""A batch of a run. Batch -1 holds those who were known to be unreachable when the audience was frozen.
+
+`timeline` is its outcomes by time, as `adapters/timeline.py` says.
+"""
 
 deliveries = Table(
     "deliveries",

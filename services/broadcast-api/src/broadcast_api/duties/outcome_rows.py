@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, s
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.erasure import NOBODY
 from broadcast_api.adapters.schema import batches, deliveries
+from broadcast_api.adapters.timeline import kept
 from broadcast_api.duties.counting import lock_run, recount
 from broadcast_api.duties.reachability import learn
 from broadcast_contracts import BatchKey, Outcome, Result
@@ -151,6 +152,7 @@ def _send_values(state: Fold) -> dict[str, Any]:
         "blocked": counted[Outcome.BLOCKED],
         "unconfirmed": counted[Outcome.UNCONFIRMED],
         "skipped": counted[Outcome.SKIPPED],
+        "timeline": kept((result.outcome, result.at) for result in state.results.values()),
     }
 
 

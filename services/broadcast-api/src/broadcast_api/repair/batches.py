@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, func, select
 
 from broadcast_api.adapters.schema import batches, deliveries
+from broadcast_api.adapters.timeline import kept
 from broadcast_api.duties.counting import SUMMED
 from broadcast_api.duties.freeze import UNREACHABLE_BATCH
 from broadcast_api.duties.outcome_rows import RECALLING
@@ -28,8 +29,8 @@ def sizes_of(connection: Connection, run: Row[Any]) -> dict[int, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def counts_of_people(stored: Stored) -> dict[str, int]:
-    """The send counts of a batch as its recipients have them."""
+def counts_of_people(stored: Stored) -> dict[str, Any]:
+    """The send counts of a batch, and its timeline, as its recipients have them."""
     outcomes = Counter(Outcome(person.outcome) for person in stored.people.values() if person.outcome)
     return {
         "delivered": outcomes[Outcome.DELIVERED],
@@ -37,6 +38,7 @@ def counts_of_people(stored: Stored) -> dict[str, int]:
         "blocked": outcomes[Outcome.BLOCKED],
         "unconfirmed": outcomes[Outcome.UNCONFIRMED],
         "skipped": outcomes[Outcome.SKIPPED],
+        "timeline": kept((Outcome(p.outcome), p.sent_at) for p in stored.people.values() if p.outcome),
     }
 
 

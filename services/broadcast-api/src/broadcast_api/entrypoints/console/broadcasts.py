@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Response
 from markupsafe import Markup
+from pydantic import BeforeValidator
 
 from broadcast_api.adapters.listing import Sort
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.console.bubble import bubble
+from broadcast_api.entrypoints.console.chart import chart
 from broadcast_api.entrypoints.console.explain import Explanation
 from broadcast_api.entrypoints.console.page import Page, Viewed
+from broadcast_api.entrypoints.console.reasons import plainly
 from broadcast_api.entrypoints.console.route import pages
 from broadcast_api.entrypoints.console.wording import SORTS
 from broadcast_api.entrypoints.http import deliveries as http_deliveries
@@ -27,6 +30,9 @@ from broadcast_telegram.formatting import FormattingError, parse
 ROWS = 25
 RECIPIENTS = 25
 RECALLABLE = timedelta(hours=48)  # Telegram deletes a bot's message only within 48 hours of sending
+
+Chosen = Annotated[Wanted, BeforeValidator(lambda outcome: outcome or None)]
+"""A form says "all" by an empty word."""
 
 router = pages()
 
@@ -43,7 +49,14 @@ class Shown:
     recall: bool
     done: int
     of: int
-    recallable_for: timedelta | None
+    recallable_until: datetime | None
+
+    @property
+    def recallable_for(self) -> timedelta | None:
+        """None where there is nothing to recall; zero once Telegram no longer deletes the first message."""
+        if self.recallable_until is None:
+            return None
+        return max(timedelta(0), self.recallable_until - datetime.now(UTC))
 
     @property
     def shares(self) -> list[tuple[str, int]]:
@@ -60,16 +73,14 @@ def shown(row: Any, page: Page) -> Shown:
     b = broadcast_out(row, page.words.language)
     counts = b.counts
     recall = b.status is Status.RECALLING or (b.status is Status.CREATED and counts.recalled + counts.unrecalled > 0)
-    left = None
-    if b.sent_at and b.status in (Status.STOPPED, Status.SENT) and counts.delivered:
-        left = max(timedelta(0), b.sent_at + RECALLABLE - datetime.now(UTC))
+    at_rest = b.status in (Status.STOPPED, Status.SENT) and counts.delivered
     return Shown(
         b=b,
         state="stopping" if b.stopping else b.status.value,
         recall=recall,
         done=counts.recalled + counts.unrecalled if recall else counts.delivered,
         of=counts.delivered if recall else counts.total,
-        recallable_for=left,
+        recallable_until=b.sent_at + RECALLABLE if b.sent_at and at_rest else None,
     )
 
 
@@ -96,8 +107,8 @@ def list_broadcasts(
 
 
 @router.get("/broadcasts/{id}")
-def read(id: UUID, page: Viewed, outcome: Wanted = None, cursor: Cursor = None) -> Response:
-    return broadcast_page(page, id, outcome=outcome, cursor=cursor)
+def read(id: UUID, page: Viewed, outcome: Chosen = None, text: SearchText = "", cursor: Cursor = None) -> Response:
+    return broadcast_page(page, id, outcome=outcome, text=text.strip(), cursor=cursor)
 
 
 def broadcast_page(
@@ -106,6 +117,7 @@ def broadcast_page(
     status: int = 200,
     alert: Explanation | None = None,
     outcome: Any = None,
+    text: str = "",
     cursor: str | None = None,
 ) -> Response:
     """Everything about one broadcast; `alert` is a refusal that the reader is told above it."""
@@ -116,19 +128,23 @@ def broadcast_page(
     people: Any = None
     if run_id is not None:
         people = http_deliveries.deliveries(
-            id, page.door, outcome=outcome, cursor=cursor, limit=RECIPIENTS, accept="application/json"
+            id, page.door, outcome=outcome, text=text, cursor=cursor, limit=RECIPIENTS, accept="application/json"
         )
+    it = shown(row, page)
     return page.render(
         "broadcast.html",
         status,
-        it=shown(row, page),
+        it=it,
         pace=None,
+        chart=chart(page.door.queries.timeline(run_id), it.b.counts) if run_id else None,
+        plainly=plainly,
         message=message_of(row.text, row.parse_mode),
         reasons=page.door.queries.reasons(run_id) if run_id else [],
         kept=page.door.queries.recall_reasons(run_id) if run_id and row.unrecalled else [],
         people=people,
         outcome=outcome,
         outcomes=_FILTERS,
+        text=text,
         cursor=cursor,
         history=_history(page, id),
         alert=alert,
@@ -151,8 +167,8 @@ def message_of(text: str, parse_mode: str) -> Markup:
 
 
 @router.get("/broadcasts/{id}/recipients.csv")
-def export(id: UUID, page: Viewed, outcome: Wanted = None) -> Response:
+def export(id: UUID, page: Viewed, outcome: Chosen = None, text: SearchText = "") -> Response:
     """The same CSV as HTTP v1, for a link: a link cannot say Accept."""
-    answer = http_deliveries.deliveries(id, page.door, outcome=outcome, accept=http_deliveries.CSV)
+    answer = http_deliveries.deliveries(id, page.door, outcome=outcome, text=text, accept=http_deliveries.CSV)
     assert isinstance(answer, Response)
     return answer

@@ -13,11 +13,13 @@ from fastapi.sse import format_sse_event
 from broadcast_api.adapters.queries import Queries
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.errors import NotFound
-from broadcast_api.entrypoints.console.broadcasts import ROWS, shown
+from broadcast_api.entrypoints.console.broadcasts import ROWS, Shown, shown
+from broadcast_api.entrypoints.console.chart import chart
 from broadcast_api.entrypoints.console.pace import Pace
 from broadcast_api.entrypoints.console.page import Page, Viewed
 from broadcast_api.entrypoints.console.route import pages
 from broadcast_api.entrypoints.http.feed import Change
+from broadcast_contracts import Counts
 
 BEAT_SECONDS = 3.0
 """A browser that hears nothing for a few beats connects again: a laptop that slept does not notice by itself."""
@@ -103,19 +105,46 @@ async def live_one(id: UUID, page: Viewed) -> StreamingResponse:
 
 async def _one(page: Page, id: UUID, row: Any) -> AsyncIterator[bytes]:
     yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
-    pace = Pace()
+    pace, drawing, said = Pace(), Drawing(page), ""
     async for change in page.door.feed.watch(id, row, BEAT_SECONDS):
         if change is not None and change.row is None:
             yield format_sse_event(event="stale", data_str=".")
             return
         row = row if change is None else change.row
-        if change is None and row.status not in (Status.SENDING, Status.RECALLING):
+        it = shown(row, page)
+        moves = change is not None or row.status in (Status.SENDING, Status.RECALLING)
+        left = "" if it.recallable_for is None else page.words.countdown(it.recallable_for)
+        drawn = await drawing.again(it)
+        if not moves and not drawn and left == said:
             yield format_sse_event(event="beat", data_str=".")
             continue
-        it = shown(row, page)
-        counts = it.b.counts
-        pace.add(time.monotonic(), it.done if it.recall else counts.total - counts.pending)
-        yield format_sse_event(event="patch", data_str=page.text("part_live.html", it=it, pace=pace))
+        if moves:
+            pace.add(time.monotonic(), it.done if it.recall else it.b.counts.total - it.b.counts.pending)
+        said = left
+        yield format_sse_event(event="patch", data_str=page.text("part_live.html", it=it, pace=pace) + drawn)
+
+
+class Drawing:
+    """The chart of a broadcast, drawn anew where it would look different, and not more often than one can follow."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._drawn: tuple[int, Counts] | None = None
+        self._at = 0.0
+
+    async def again(self, it: Shown) -> str:
+        """Empty where it stays as it is."""
+        moment = (it.b.run, it.b.counts)
+        if not it.b.run or moment == self._drawn or time.monotonic() - self._at < BEAT_SECONDS:
+            return ""
+        self._drawn, self._at = moment, time.monotonic()
+        return await asyncio.to_thread(self._draw, it)
+
+    def _draw(self, it: Shown) -> str:
+        queries = self._page.door.queries
+        run_id = queries.run_id(it.b.id, it.b.run)
+        drawn = chart(queries.timeline(run_id), it.b.counts) if run_id else None
+        return self._page.text("part_timeline.html", it=it, chart=drawn)
 
 
 def _stream(events: AsyncIterator[bytes]) -> StreamingResponse:

@@ -56,9 +56,26 @@ class Words:
         shown = format_datetime(local, self._pattern(local), locale=self.language)
         return f"{shown} UTC" if self.zone.key == "UTC" else shown
 
+    def moment(self, at: datetime) -> str:
+        """To the second; with the day where it is not today."""
+        local = at.astimezone(self.zone)
+        day = "" if local.date() == datetime.now(self.zone).date() else "d MMM, "
+        shown = format_datetime(local, f"{day}HH:mm:ss", locale=self.language)
+        return f"{shown} UTC" if self.zone.key == "UTC" else shown
+
     def _pattern(self, local: datetime) -> str:
         year = "" if local.year == datetime.now(UTC).year else " y"
         return f"d MMM{year}, HH:mm"
+
+    def countdown(self, span: timedelta) -> str:
+        """To the minute, never more than there is."""
+        minutes = int(span.total_seconds() // 60)
+        hours, rest = divmod(minutes, 60)
+        if hours:
+            return self.gettext("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": rest}
+        if minutes:
+            return self.ngettext("%(n)s minute", "%(n)s minutes", minutes) % {"n": minutes}
+        return self.gettext("less than a minute")
 
     def duration(self, span: timedelta) -> str:
         """About how long: seconds, minutes, hours or days, whichever is told in one or two digits."""

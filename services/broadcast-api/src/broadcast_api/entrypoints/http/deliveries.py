@@ -65,6 +65,12 @@ def deliveries(
     run: Annotated[int | None, Query(ge=1, lt=2**31, description="the latest unless given")] = None,
     outcome: Wanted = None,
     answered: Annotated[bool | None, Query(description="with, or without, an operator's answer")] = None,
+    text: Annotated[
+        str,
+        Query(
+            max_length=200, pattern=r"^[^\x00]*$", description="part of a name, username or external id; or a chat id"
+        ),
+    ] = "",
     cursor: Cursor = None,
     limit: Limit = 100,
     format: Annotated[Format | None, Query(description="instead of Accept: for links in a browser")] = None,
@@ -76,15 +82,16 @@ def deliveries(
     run_id = door.queries.run_id(id, run or broadcast.run) if run or broadcast.run else None
     if run_id is None and run is not None:
         raise NotFound("run", run)
+    chosen: dict[str, Any] = {"outcome": outcome, "answered": answered, "text": text.strip()}
     wanted = FORMATS[format] if format else accept.split(",")[0].split(";")[0].strip().lower()
     if wanted in (CSV, NDJSON):
-        rows = iter(()) if run_id is None else door.queries.export(run_id, outcome=outcome, answered=answered)
+        rows = iter(()) if run_id is None else door.queries.export(run_id, **chosen)
         lines = _csv(rows) if wanted == CSV else _ndjson(rows)
         name = f"{id}-{run or broadcast.run}.{'csv' if wanted == CSV else 'ndjson'}"
         disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(lines, media_type=f"{wanted}; charset=utf-8", headers=disposition)
-    filters: dict[str, Any] = {"outcome": outcome, "answered": answered, "after": number(cursor), "limit": limit + 1}
-    found = [] if run_id is None else door.queries.deliveries(run_id, **filters)
+    after = number(cursor)
+    found = [] if run_id is None else door.queries.deliveries(run_id, **chosen, after=after, limit=limit + 1)
     return page(found, limit, _show, lambda row: [row.position])
 
 
