@@ -22,6 +22,7 @@ from broadcast_contracts import (
     Content,
     Counts,
     File,
+    FileIdV1,
     FileKind,
     Message,
     Outcome,
@@ -166,6 +167,7 @@ SAMPLES: tuple[Message, ...] = (
     ),
     RunControlV1(leg=2, stopped=True),
     PacingV1(next_slot=1_795_512_600.25, paused_until=1_795_512_630.0),
+    FileIdV1(uploading_by="dispatcher@host:17", until=1_795_512_660.0),
     ParkedV1(
         service="dispatcher",
         subject=f"broadcasts.job.send.main.{ID}.1.0",

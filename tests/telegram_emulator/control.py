@@ -35,6 +35,7 @@ class Control:
             ("GET", "faults"): self._faults,
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
+            ("DELETE", "files"): self._forget_files,
             ("POST", "reset"): self._reset,
         }
 
@@ -145,6 +146,12 @@ class Control:
     async def _clear_faults(self, request: web.BaseRequest, rest: list[str]) -> web.StreamResponse:
         self._emulation.faults.clear()
         return said({"faults": []})
+
+    async def _forget_files(self, request: web.BaseRequest, rest: list[str]) -> web.StreamResponse:
+        """Every file_id given so far is worthless from now on."""
+        for bot in self._bots(request):
+            bot.files.clear()
+        return said({"files": 0})
 
     async def _reset(self, request: web.BaseRequest, rest: list[str]) -> web.StreamResponse:
         """Forget messages, counts, faults, changed limits and the moved clock; people too with {"people": true}."""

@@ -10,13 +10,15 @@ from .errors import BotApiError, bad_request, forbidden, too_many_requests, unau
 Kind = Literal[
     "rate_limited", "forbidden_blocked", "forbidden_deactivated", "forbidden_not_started", "chat_not_found",
     "content_error", "server_error_before", "server_error_after", "bad_gateway_html", "timeout_before",
-    "timeout_after", "reset_before", "reset_after", "slow", "unauthorized", "restart", "hidden_429",
+    "timeout_after", "reset_before", "reset_after", "slow", "unauthorized", "restart", "hidden_429", "file_id_rejected",
 ]  # fmt: skip
 
 
 @dataclass(slots=True)
 class Fault:
     """One rule. `next` counts down to nothing; else `probability` decides each call; `delay` comes before the fault.
+
+    `skip` calls that the rule is about pass first: so the second message to a chat can be made to fail.
 
     `pause` makes a `rate_limited` fault a real one: until retry_after is over every send of the bot is refused.
     For the two timeouts `delay` is how long the connection hangs before it is cut (60 s unless told).
@@ -28,6 +30,7 @@ class Fault:
     chat_id: int | None = None
     probability: float = 1.0
     next: int | None = None
+    skip: int = 0
     delay: float = 0.0
     retry_after: int = 3
     pause: bool = False
@@ -55,6 +58,8 @@ class Fault:
                 return unauthorized()
             case "restart":
                 return BotApiError(500, "Internal Server Error: restart")
+            case "file_id_rejected":
+                return bad_request("wrong file identifier/HTTP URL specified")
             case "hidden_429":
                 return bad_request(
                     f'failed to send message #1 with the error message "Too Many Requests: retry after'
@@ -103,6 +108,9 @@ class Faults:
             if rule.chat_id is not None and rule.chat_id != chat_id:
                 continue
             if rule.next == 0 or (rule.probability < 1 and self._random.random() >= rule.probability):
+                continue
+            if rule.skip:
+                rule.skip -= 1
                 continue
             if rule.next is not None:
                 rule.next -= 1

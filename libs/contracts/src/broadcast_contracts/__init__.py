@@ -1,7 +1,7 @@
 """Every message, subject, stream and bucket that crosses NATS. pydantic only: other teams install this package."""
 
 from broadcast_contracts.content import MOST_FILES, Content, File, FileKind, ParseMode
-from broadcast_contracts.control import PacingV1, RunControlV1
+from broadcast_contracts.control import FileIdV1, PacingV1, RunControlV1
 from broadcast_contracts.counts import RecallCountsV1, SendCountsV1
 from broadcast_contracts.dead import ParkedV1
 from broadcast_contracts.envelope import Malformed, Message, decode, encode, headers
@@ -72,6 +72,7 @@ ALL_MESSAGES: tuple[type[Message], ...] = (
     SealV1,
     RunControlV1,
     PacingV1,
+    FileIdV1,
     ParkedV1,
 )
 
@@ -97,6 +98,7 @@ __all__ = [
     "Content",
     "Counts",
     "File",
+    "FileIdV1",
     "FileKind",
     "Job",
     "LedgerRecord",

@@ -1,4 +1,4 @@
-"""Private: the latest-value buckets. Both are hints that speed things up; the ledger decides."""
+"""Private: the latest-value buckets. All are hints that speed things up; the ledger decides."""
 
 from typing import ClassVar
 
@@ -26,3 +26,17 @@ class PacingV1(Message):
 
     next_slot: NonNegativeFloat = 0.0
     paused_until: NonNegativeFloat = 0.0
+
+
+class FileIdV1(Message):
+    """What a bot knows a file by. Bucket `files`, key `topology.file_key`.
+
+    Known: `file_id`. On its way to Telegram: `uploading_by` (a process) until `until` (unix seconds); then, or when
+    both are empty, whoever needs the file takes it on by compare-and-set.
+    """
+
+    type: ClassVar[str] = "broadcasts.files.file_id.v1"
+
+    file_id: str = ""
+    uploading_by: str = ""
+    until: NonNegativeFloat = 0.0

@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Literal
 from uuid import UUID
 
+from broadcast_contracts.content import File, FileKind
 from broadcast_contracts.ledger import BatchKey
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -130,9 +132,13 @@ def batch_of(subject: str) -> BatchKey:
     return BatchKey(UUID(broadcast_id), int(run), int(batch))
 
 
-def file_key(bot: str, kind: str, sha256: str) -> str:
-    """The key in the bucket `files` of what a bot uploaded as this kind (photo, video, audio, document)."""
-    return f"{bot}.{kind}.{sha256}"
+def file_key(bot: str, file: File) -> str:
+    """The key in the bucket `files` of what a bot uploaded as this kind under this name: recipients see the name.
+
+    Of a photo they do not, so the same picture is uploaded once whatever it is called.
+    """
+    name = "" if file.kind is FileKind.PHOTO else sha256(file.name.encode()).hexdigest()[:16]
+    return f"{bot}.{file.kind.value}.{file.sha256}.{name or 'any'}"
 
 
 def control_key(broadcast_id: UUID, run: int) -> str:

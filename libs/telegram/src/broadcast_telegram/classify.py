@@ -56,16 +56,43 @@ _CONTENT = (
     "entity_bounds_invalid",
     "entity_mention_user_invalid",
     "request entity too large",
+    "caption is too long",
+    "caption_too_long",
+    "file must be non-empty",
+    "is too big",
+    "image_process_failed",
+    "photo_invalid_dimensions",
+    "photo_save_file_invalid",
+    "photo_ext_invalid",
+    "invalid message content type",
+    "mixed with other media types",
+    "too many messages to send as an album",
 )
 """Parts of descriptions that say the same to everybody: the content has to be changed."""
+
+_FILE_ID = (
+    "wrong file identifier",
+    "wrong remote file identifier",
+    "file reference",
+    "file_reference_",
+    "can't use file of type",
+    "file_id_invalid",
+    "file is temporarily unavailable",
+)
+"""Parts of descriptions that say that a file_id is not good (any more)."""
+
+_ALBUM_ITEM = "failed to send message #"
+"""An album that got so far may be there in part: what was sent stays (telegram-bot-api, on_message_send_failed)."""
 
 _GONE = "message to delete not found"
 _FOR_EVERYONE = "message can't be deleted for everyone"
 _UNDELETABLE = "message can't be deleted"
 
 
-def failed_send(error: Exception) -> Verdict:
+def failed_send(error: Exception, *, album: bool = False) -> Verdict:
     """What a send came to that did not answer with a message."""
+    if album and isinstance(error, TelegramAPIError) and _ALBUM_ITEM in _words(error):
+        return _failed_item(error)
     if verdict := _concerns_the_bot(error):
         return verdict
     match error:
@@ -73,12 +100,10 @@ def failed_send(error: Exception) -> Verdict:
             return Verdict(Outcome.REFUSED, reason="group chat was upgraded to a supergroup chat")
         case TelegramEntityTooLarge():
             return _halt(Cause.CONTENT_REFUSED, error)
-        case TelegramBadRequest() if any(part in _words(error) for part in _CONTENT):
+        case TelegramBadRequest() if any(part in _words(error) for part in _CONTENT + _FILE_ID):
             return _halt(Cause.CONTENT_REFUSED, error)
         case TelegramBadRequest() | TelegramForbiddenError() | TelegramNotFound():
-            description = _words(error)
-            outcome = next((outcome for part, outcome in _FORBIDDEN.items() if part in description), Outcome.REFUSED)
-            return Verdict(outcome, reason=_reason(error))
+            return Verdict(_forbidden(error) or Outcome.REFUSED, reason=_reason(error))
         case _ if (why := _never_written(error)) is not None:
             return Verdict(Outcome.UNATTEMPTED, reason=why)
     return Verdict(Outcome.UNCONFIRMED, reason=_reason(error))
@@ -100,6 +125,16 @@ def failed_delete(error: Exception, *, expired: bool) -> Verdict:
     return Verdict(Outcome.UNATTEMPTED, reason=_never_written(error) or _reason(error))
 
 
+def is_about_file_id(error: Exception) -> bool:
+    """Whether Telegram did not take a file_id, and nothing was sent: the file has to be uploaded anew."""
+    return isinstance(error, TelegramBadRequest) and any(part in _words(error) for part in _FILE_ID)
+
+
+def is_network(error: Exception) -> bool:
+    """Whether no answer of Telegram came at all."""
+    return isinstance(error, TelegramNetworkError) and not isinstance(error, TelegramEntityTooLarge)
+
+
 def is_about_age(error: Exception) -> bool:
     """Whether one message of several may have spoilt a delete for the rest."""
     return isinstance(error, TelegramBadRequest) and _UNDELETABLE in _words(error)
@@ -108,6 +143,18 @@ def is_about_age(error: Exception) -> bool:
 def reason_of(error: Exception) -> str:
     """Words for an error that hold no secret."""
     return _never_written(error) or _reason(error)
+
+
+def _failed_item(error: TelegramAPIError) -> Verdict:
+    """One message of an album failed. Where the chat is the reason none arrived; else others may have."""
+    if outcome := _forbidden(error):
+        return Verdict(outcome, reason=_reason(error))
+    pause = _pause(int(found[1])).pause if (found := _RETRY_AFTER.search(_words(error))) else 0.0
+    return Verdict(Outcome.UNCONFIRMED, reason=_reason(error), pause=pause)
+
+
+def _forbidden(error: TelegramAPIError) -> Outcome | None:
+    return next((outcome for part, outcome in _FORBIDDEN.items() if part in _words(error)), None)
 
 
 def _concerns_the_bot(error: Exception) -> Verdict | None:

@@ -1,18 +1,32 @@
 """The Telegram of one bot: send a text, delete what was sent. Nothing is retried and no error comes out."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from aiogram.exceptions import TelegramMigrateToChat
-from aiogram.methods import DeleteMessage, DeleteMessages, GetMe, SendMessage
+from aiogram.methods import (
+    DeleteMessage,
+    DeleteMessages,
+    GetMe,
+    SendAudio,
+    SendDocument,
+    SendMediaGroup,
+    SendMessage,
+    SendPhoto,
+    SendVideo,
+    TelegramMethod,
+)
 from pydantic import SecretStr
 
-from broadcast_contracts import Content, Outcome, ParseMode
+from broadcast_contracts import Content, Outcome
 from broadcast_delivery import Verdict
 from broadcast_telegram.classify import failed_delete, failed_send, is_about_age, reason_of, worst
+from broadcast_telegram.fields import id_of, text_fields
+from broadcast_telegram.plan import Method
 from broadcast_telegram.session import Session
+from broadcast_telegram.upload import Upload
 
 DELETABLE_SECONDS = 48 * 3600
 """A bot may delete its message for so long after sending it (deleteMessage in the Bot API)."""
@@ -22,6 +36,16 @@ CLOCK_SECONDS = 5 * 60
 
 MOST_IDS = 100
 """Message ids in one deleteMessages call."""
+
+
+_METHODS: dict[Method, type[TelegramMethod[Any]]] = {
+    Method.MESSAGE: SendMessage,
+    Method.PHOTO: SendPhoto,
+    Method.VIDEO: SendVideo,
+    Method.AUDIO: SendAudio,
+    Method.DOCUMENT: SendDocument,
+    Method.ALBUM: SendMediaGroup,
+}
 
 
 class NoBot(Exception):
@@ -85,6 +109,14 @@ class Messenger:
             return await self._delete_each(chat, messages, expired)
         return Verdict(Outcome.RECALLED)
 
+    async def request(self, method: Method, fields: Mapping[str, Any]) -> Any:
+        """One of the sending methods, for whoever puts several together; raises what the client raises."""
+        return await self._telegram.call(_METHODS[method], {**fields, **self._paid})
+
+    async def upload(self, method: Method, fields: Mapping[str, Any], body: Upload, seconds: float) -> Any:
+        """The same with files in the request, for at most so many `seconds`."""
+        return await self._telegram.upload(_METHODS[method], body.form({**fields, **self._paid}), seconds)
+
     async def me(self) -> str:
         """The bot's username; raises NoBot."""
         try:
@@ -97,8 +129,8 @@ class Messenger:
         await self._telegram.close()
 
     async def _send(self, content: Content, chat: int) -> Verdict:
-        message = await self._telegram.call(SendMessage, {"chat_id": chat, **_fields(content), **self._paid})
-        return Verdict(Outcome.DELIVERED, (_id_of(message),))
+        message = await self._telegram.call(SendMessage, {"chat_id": chat, **text_fields(content), **self._paid})
+        return Verdict(Outcome.DELIVERED, (id_of(message),))
 
     async def _delete_one(self, chat: int, message: int, expired: bool) -> Verdict:
         try:
@@ -114,22 +146,3 @@ class Messenger:
             if verdicts[-1].outcome is Outcome.UNATTEMPTED:
                 break
         return worst(verdicts)
-
-
-def _fields(content: Content) -> dict[str, Any]:
-    """What sendMessage needs beside the chat; what is left to Telegram's defaults is left out."""
-    fields: dict[str, Any] = {"text": content.text}
-    if content.parse_mode is not ParseMode.NONE:
-        fields["parse_mode"] = content.parse_mode.value
-    if not content.link_preview:
-        fields["link_preview_options"] = {"is_disabled": True}
-    if content.silent:
-        fields["disable_notification"] = True
-    return fields
-
-
-def _id_of(message: Any) -> int:
-    """Raises ValueError for what is no message: whether it arrived, nobody knows."""
-    if isinstance(message, dict) and isinstance(id := message.get("message_id"), int):
-        return id
-    raise ValueError("the reply holds no message id")

@@ -15,19 +15,22 @@ from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from faststream.nats.subscriber.usecases import PullStreamSubscriber
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
 from broadcast_contracts import Job, Malformed, Message, decode
 from broadcast_contracts.topology import JOBS, Lane, Stream, job_consumer
-from broadcast_delivery import Attempt, Batch, End, Fold, Worker
+from broadcast_delivery import Attempt, Batch, End, Fold, Pace, Worker
 from broadcast_delivery.control import StopHints
 from broadcast_delivery.jetstream import JetStreamLedger
 from broadcast_delivery.publish import park
+from broadcast_telegram.carrier import Carrier
 from broadcast_telegram.counts_feed import CountsFeed
+from broadcast_telegram.files import Files
 from broadcast_telegram.messenger import Messenger, NoBot
 from broadcast_telegram.pacing import KvPace
-from broadcast_telegram.settings import WorkerSettings
+from broadcast_telegram.settings import BotSettings, WorkerSettings
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,16 @@ J = TypeVar("J", bound=Job)
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What a process has of one bot."""
+
+    worker: Worker
+    pace: KvPace
+    messenger: Messenger
+    carrier: Carrier
+
+
+@dataclass(frozen=True, slots=True)
 class Craft(Generic[J]):
     """What makes a worker a dispatcher or a revoker."""
 
@@ -52,7 +65,7 @@ class Craft(Generic[J]):
     job: type[J]
     ledger: Stream
     batch: Callable[[J], Batch]
-    attempt: Callable[[J, Messenger], Attempt]
+    attempt: Callable[[J, Account], tuple[Pace, Attempt]]
     counts: Callable[[Batch, Fold], tuple[str, Message]]
     """The subject and the message that tell the world how a batch stands."""
 
@@ -109,34 +122,44 @@ class Service(Generic[J]):
         self._hints = StopHints(client)
         self._counts = CountsFeed(self._js, self._craft.name, self._craft.counts)
         ledger = JetStreamLedger(self._js, self._craft.ledger)
-        self._workers = {
-            name: Worker(
-                ledger,
-                owner=f"{self._craft.name}@{socket.gethostname()}:{os.getpid()}",
-                lease=self._settings.lease,
-                window=self._settings.window_of(bot),
-                stopped=self._hints.stopped,
-                on_step=self._counts.note,
-            )
-            for name, bot in self._settings.accounts.items()
-        }
-        self._paces = {name: KvPace(client, name, bot.rate) for name, bot in self._settings.accounts.items()}
-        self._messengers = {
-            name: Messenger(
-                bot.token,
-                base_url=self._settings.telegram_url,
-                timeout=self._settings.attempt_timeout_seconds,
-                paid_broadcast=bot.paid,
-            )
-            for name, bot in self._settings.accounts.items()
+        self._accounts = {
+            name: self._account(client, ledger, name, bot) for name, bot in self._settings.accounts.items()
         }
         self._tasks = [asyncio.create_task(self._hints.listen()), asyncio.create_task(self._greet())]
 
+    def _account(self, client: Client, ledger: JetStreamLedger, name: str, bot: BotSettings) -> Account:
+        settings, owner = self._settings, f"{self._craft.name}@{socket.gethostname()}:{os.getpid()}"
+        worker = Worker(
+            ledger,
+            owner=owner,
+            lease=settings.lease,
+            window=settings.window_of(bot),
+            stopped=self._hints.stopped,
+            on_step=self._counts.note,
+        )
+        pace = KvPace(client, name, bot.rate)
+        messenger = Messenger(
+            bot.token,
+            base_url=settings.telegram_url,
+            timeout=settings.attempt_timeout_seconds,
+            paid_broadcast=bot.paid,
+        )
+        carrier = Carrier(
+            messenger,
+            Files(self._js, name, owner),
+            pace,
+            request_seconds=settings.attempt_timeout_seconds,
+            seconds=settings.files_timeout_seconds,
+            album_weight=settings.album_weight,
+            upload_chat=bot.upload_chat,
+        )
+        return Account(worker, pace, messenger, carrier)
+
     async def _greet(self) -> None:
         """Say which bots these are, and open a connection for each before the first message needs it."""
-        for name, messenger in self._messengers.items():
+        for name, account in self._accounts.items():
             try:
-                log.info("bot_ready", extra={"bot": name, "username": await messenger.me()})
+                log.info("bot_ready", extra={"bot": name, "username": await account.messenger.me()})
             except NoBot as error:
                 log.error("bot_unavailable", extra={"bot": name, "error": str(error)})
 
@@ -163,8 +186,8 @@ class Service(Generic[J]):
         very process again, and be lost until `ack_wait` is over. So NATS is told first that nobody listens here.
         """
         self._draining = True
-        for worker in self._workers.values():
-            worker.drain()
+        for account in self._accounts.values():
+            account.worker.drain()
         with contextlib.suppress(TimeoutError, nats.errors.Error):
             async with asyncio.timeout(self._settings.shutdown_seconds):
                 await self._stop_listening()
@@ -183,10 +206,9 @@ class Service(Generic[J]):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for pace in self._paces.values():
-            await pace.close()
-        for messenger in self._messengers.values():
-            await messenger.close()
+        for account in self._accounts.values():
+            await account.pace.close()
+            await account.messenger.close()
 
     async def _readyz(self, scope: object) -> AsgiResponse:
         """Ready when NATS answers, the consumers are there and the process is not on its way out."""
@@ -256,8 +278,9 @@ class Service(Generic[J]):
     async def _work(self, job: J, bot: str) -> End:
         batch = self._craft.batch(job)
         with self._hints.follow(batch.key):
-            attempt = self._craft.attempt(job, self._messengers[bot])
-            end = await self._workers[bot].work(batch, self._paces[bot], attempt)
+            account = self._accounts[bot]
+            pace, attempt = self._craft.attempt(job, account)
+            end = await account.worker.work(batch, pace, attempt)
         await self._counts.flush(batch.key)
         log.info("batch_left", extra={"batch": str(batch.key), "end": end.value})
         return end

@@ -14,7 +14,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import TelegramAPIError, TelegramNetworkError, TelegramServerError
 from aiogram.methods import Response, TelegramMethod
-from aiohttp import ClientError, ClientTimeout
+from aiohttp import ClientError, ClientTimeout, FormData
 from pydantic import SecretStr
 
 CONNECT_SECONDS = 5.0
@@ -41,13 +41,26 @@ class Session:
 
     async def call(self, method: type[TelegramMethod[Any]], fields: Mapping[str, Any]) -> Any:
         """Answers `result` as Telegram wrote it; raises aiogram's TelegramAPIError and ClientDecodeError."""
+        return await self._post(method, orjson.dumps(fields), _JSON, self._timeouts)
+
+    async def upload(self, method: type[TelegramMethod[Any]], form: FormData, seconds: float) -> Any:
+        """`call` with a body that carries files, and a time of its own."""
+        return await self._post(method, form, None, ClientTimeout(total=seconds, connect=self._timeouts.connect))
+
+    async def _post(
+        self,
+        method: type[TelegramMethod[Any]],
+        body: bytes | FormData,
+        headers: Mapping[str, str] | None,
+        timeout: ClientTimeout,
+    ) -> Any:
         http = await self._pool.create_session()
         try:
             async with http.post(
                 self._url + method.__api_method__,
-                data=orjson.dumps(fields),
-                headers=_JSON,
-                timeout=self._timeouts,
+                data=body,
+                headers=headers,
+                timeout=timeout,
                 allow_redirects=False,
             ) as reply:
                 raw = await reply.read()

@@ -19,12 +19,16 @@ BotName = Annotated[str, Field(pattern=f"^{BOT_NAME.pattern}$")]
 
 
 class BotSettings(BaseModel):
-    """One bot. `rate` is in messages per second: 30 free, up to 1000 with paid broadcasts (Bots FAQ); 0 lifts it."""
+    """One bot. `rate` is in messages per second: 30 free, up to 1000 with paid broadcasts (Bots FAQ); 0 lifts it.
+
+    Without an `upload_chat` a file is uploaded with the message to the first recipient.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     token: SecretStr
     rate: float = Field(FREE_RATE, ge=0, le=1000)
+    upload_chat: int | None = Field(None, description="a chat that files are uploaded to before they are sent")
 
     @property
     def paid(self) -> bool:
@@ -49,7 +53,9 @@ class WorkerSettings(BaseSettings):
     window: PositiveInt = Field(20, description="at most so many; a paid bot's window grows with its rate")
     lease_seconds: PositiveFloat = 20.0
     lease_grace_seconds: PositiveFloat = 5.0
-    attempt_timeout_seconds: PositiveFloat = 10.0
+    attempt_timeout_seconds: PositiveFloat = Field(10.0, description="of one request, without what it uploads")
+    files_timeout_seconds: PositiveFloat = Field(120.0, description="of all requests to one recipient, with uploads")
+    album_weight: float = Field(1.0, ge=0, le=1, description="what each message of an album costs of the bot's rate")
     shutdown_seconds: PositiveFloat = 25.0
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65_535)

@@ -4,9 +4,8 @@ from faststream.asgi import AsgiFastStream
 
 from broadcast_contracts import Message, Outcome, RecallCountsV1, RecallJobV1
 from broadcast_contracts.topology import RECALL_LEDGER, counts_subject
-from broadcast_delivery import Attempt, Batch, Fold, Hold, Verdict
-from broadcast_telegram.messenger import Messenger
-from broadcast_telegram.service import Craft, Service
+from broadcast_delivery import Attempt, Batch, Fold, Hold, Pace, Verdict
+from broadcast_telegram.service import Account, Craft, Service
 from broadcast_telegram.settings import WorkerSettings
 
 
@@ -20,14 +19,14 @@ def to_batch(job: RecallJobV1) -> Batch:
     return Batch(job.key, "recall", [posted.i for posted in job.posted])
 
 
-def deleter(job: RecallJobV1, messenger: Messenger) -> Attempt:
+def deleter(job: RecallJobV1, account: Account) -> tuple[Pace, Attempt]:
     """One attempt: everything that one recipient received."""
     posted = {one.i: one for one in job.posted}
 
     async def attempt(i: int, hold: Hold) -> Verdict:
-        return await messenger.delete(posted[i].chat, posted[i].messages, posted[i].at)
+        return await account.messenger.delete(posted[i].chat, posted[i].messages, posted[i].at)
 
-    return attempt
+    return account.pace, attempt
 
 
 def to_counts(batch: Batch, state: Fold) -> tuple[str, Message]:
