@@ -56,7 +56,10 @@ async def test_somebody_is_found_by_name_username_external_id_or_chat(
     (anna,) = await api.people(2001, last_name="Петрова", username="anna_p", external_id="T-17")
     (ivan,) = await api.people(2002, last_name="Петров")
     await api.people(2003, last_name="Петренко")  # not in this run
-    people = [{"recipient_id": anna, "chat_id": 2001, "outcome": "delivered"}, {"recipient_id": ivan, "chat_id": 2002}]
+    people: list[dict[str, Any]] = [
+        {"recipient_id": anna, "chat_id": 2001, "outcome": "delivered"},
+        {"recipient_id": ivan, "chat_id": 2002},
+    ]
     id = await sent_to(api, *people, {"chat_id": 4_000})
     expected = {"ПЕТР": [anna, ivan], "петрова": [anna], "@anna_p": [anna], "t-17": [anna], "2002": [ivan]}
     for text, ids in {**expected, "4000": [902], "петренко": [], "9" * 30: [], "%": []}.items():

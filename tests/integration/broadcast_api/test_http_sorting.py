@@ -30,7 +30,7 @@ async def stage(api: Api) -> None:
 async def read(api: Api, limit: int = 2, **query: Any) -> list[Json]:
     """The whole list, page by page."""
     items: list[Json] = []
-    cursor = {}
+    cursor: dict[str, str] = {}
     while True:
         answer = await api.http.get("/v1/broadcasts", params={"limit": limit, **query, **cursor})
         assert answer.status_code == 200, answer.text
