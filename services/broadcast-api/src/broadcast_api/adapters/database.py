@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, func, se
 from sqlalchemy.dialects import postgresql, sqlite
 
 from broadcast_api.adapters.schema import metadata
+from broadcast_api.adapters.sqlite_folder import alone_in_folder_of
 
 LOCK_TIMEOUT_SECONDS = 15
 MAPPED_BYTES = 2**31  # counting a million people reads far more than SQLite's own cache of 2 MB holds
@@ -23,6 +24,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
 
     @property
@@ -32,10 +34,13 @@ class Database:
 
     def create_schema(self) -> None:
         """Create what is missing; harmless when nothing is, and when several replicas do it at once."""
-        with self.write() as connection:
-            if not self.is_sqlite:
+        if self.is_sqlite:
+            with alone_in_folder_of(self._url), self.write() as connection:
+                metadata.create_all(connection)
+        else:
+            with self.write() as connection:
                 connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
-            metadata.create_all(connection)
+                metadata.create_all(connection)
 
     @contextmanager
     def read(self, *, snapshot: bool = False) -> Iterator[Connection]:

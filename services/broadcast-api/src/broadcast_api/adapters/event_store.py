@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -14,6 +13,7 @@ from eventsourcing.domain import Aggregate, AggregateEvent
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError
 from psycopg.conninfo import conninfo_to_dict
 
+from broadcast_api.adapters.sqlite_folder import alone_in_folder_of
 from broadcast_api.application.ports import Conflict
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast
@@ -45,16 +45,15 @@ class EventStore(Application[UUID]):
     name = "broadcasts"
 
     def __init__(self, url: str) -> None:
-        if url.startswith("sqlite"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self._url = url
         super().__init__(environment(url))
         self._epoch = ""
 
     def construct_recorder(self) -> ApplicationRecorder:
-        """Creates the table. PostgreSQL fails when several replicas do it at once: one after another."""
+        """Creates the table. Both engines fail when several replicas do it at once: one after another."""
         if self._url.startswith("sqlite"):
-            return super().construct_recorder()
+            with alone_in_folder_of(self._url):
+                return super().construct_recorder()
         with psycopg.connect(_dsn(self._url), autocommit=True) as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", [CREATE_LOCK])
             return super().construct_recorder()
