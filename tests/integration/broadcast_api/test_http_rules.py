@@ -41,6 +41,9 @@ async def test_each_part_of_a_rule_means_what_it_says(api: Api) -> None:
         ({"field": "kind", "in": ["contractor"]}, [3]),
         ({"field": "tags", "in": ["A"]}, [1, 2]),
         ({"not": {"field": "tags", "in": ["a", "b"]}}, [3, 4]),
+        ({"field": "tags", "in": ["%", "_", "a\nb"]}, []),
+        ({"field": "tags", "in": [*"cdefghijk", "B"]}, [2]),
+        ({"not": {"field": "tags", "in": [*"cdefghijk", "B"]}}, [1, 3, 4]),
         ({"field": "joined", "before": "2026-01-01"}, [1]),
         ({"field": "joined", "after": "2026-01-01"}, [2, 3, 4]),
         ({"field": "joined", "after": "2026-01-01", "before": "2026-02-01"}, [2]),
@@ -116,6 +119,17 @@ async def test_what_cannot_be_resolved_is_refused_with_its_place(api: Api) -> No
             assert (answer.status_code, answer.json()["type"]) == (422, "urn:broadcasts:problem:bad_definition"), case
             assert answer.json()["path"] == path, case
             assert path in answer.json()["detail"], case
+
+
+async def test_the_reason_is_told_in_the_language_of_the_request(api: Api) -> None:
+    body = {"bot": "main", "definition": by({"field": "salary", "in": ["1"]})}
+    for language, reason in (
+        ("ru", "поля «salary» нет; есть: kind, department, position, language, tags, joined"),
+        ("en", "there is no field “salary”; known: kind, department, position, language, tags, joined"),
+    ):
+        answer = await api.http.post("/v1/audiences/preview", json=body, headers={"Accept-Language": language})
+        assert (answer.json()["reason"], answer.json()["fault"]) == (reason, "unknown_field")
+        assert reason in answer.json()["detail"]
 
 
 async def test_a_body_nested_without_end_is_refused(api: Api) -> None:

@@ -161,6 +161,23 @@ async def test_an_invitation_links_the_person_it_was_made_for_and_nobody_after_t
     assert [(chat, found[chat]["external_id"]) for chat in (8, 9, 10)] == [(8, None), (9, None), (10, None)]
 
 
+async def test_who_had_come_before_their_invitation_is_one_person_with_all_lists_and_tags(api: Api) -> None:
+    await call(api, start(1, 7))
+    come = (await people(api))[0]["id"]
+    await api.http.patch(f"/v1/recipients/{come}", json={"tags": ["shift", "night work"]})
+    rows = [{"external_id": "E-1", "last_name": "Петров", "tags": ["Moscow", "Shift"]}]
+    await api.http.put("/v1/recipients", json={"bot": "main", "recipients": rows})
+    await call(api, start(2, 7, "id-E-1"))
+    [one] = await people(api)
+    assert (one["last_name"], one["chat_id"], one["tags"]) == ("Петров", 7, ["moscow", "night work", "shift"])
+    for tag in ("moscow", " Night  work", "shift"):
+        definition = {"kind": "rule", "rule": {"field": "tags", "in": [tag]}}
+        found = await api.http.post("/v1/audiences/preview", json={"bot": "main", "definition": definition})
+        assert (found.json()["total"], tag) == (1, tag)
+        listed = await api.http.get("/v1/recipients", params={"tag": tag})
+        assert len(listed.json()["items"]) == 1, tag
+
+
 class Telegram:
     """Just enough of a Bot API: what it is told to say, and what was asked of it."""
 

@@ -7,6 +7,8 @@ import pytest
 from nats.js import JetStreamContext
 from sqlalchemy import Table, and_, bindparam, case, delete, insert, select, update
 
+from broadcast_api.adapters.directory import Directory
+from broadcast_api.adapters.entering import Person
 from broadcast_api.adapters.schema import (
     audience_members,
     audiences,
@@ -23,6 +25,7 @@ from broadcast_api.repair import stream
 from broadcast_api.repair import verify as comparing
 from broadcast_api.repair.command import rebuild, verify
 from broadcast_api.repair.rebuild import Rebuild
+from broadcast_api.repair.rows import members
 from broadcast_api.repair.verify import Verify
 from broadcast_api.settings import Settings
 from broadcast_contracts import Answer, CloseV1, Outcome, ResolveV1
@@ -198,6 +201,37 @@ async def test_rows_that_are_gone_are_missed_and_made_again(
     await rebuilt(stage, js)
     assert await compared(stage, js) == []
     assert all_rows(stage) == right
+
+
+async def test_who_had_two_rows_stays_in_every_list_that_named_either(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    directory = Directory(stage.database)
+    directory.upsert("main", [Person(None, external_id="E-1"), Person(7), Person(8), Person(None, external_id="E-2")])
+    invited, come, other = (
+        person.id
+        for text in ({"external_id": "E-1"}, {"chat_id": 7}, {"chat_id": 8})
+        for person in directory.page(**text)
+    )
+    lists = [[come, other], [invited], [invited, come], [other]]
+    audiences_of = [stage.audience({"kind": "list"}, members) for members in lists]
+    await parts.go()
+    directory.upsert("main", [Person(7, external_id="E-1")])
+    directory.upsert("main", [Person(7, external_id="E-2")])
+    [now] = [person.id for person in directory.page(chat_id=7)]
+    assert now not in (invited, come)
+    right = [{now, other}, {now}, {now}, {other}]
+    assert [members(stage.database, id) for id in audiences_of] == right
+    assert await compared(stage, js) == []
+    with stage.database.write() as connection:
+        connection.execute(delete(audience_members))
+    assert len(await compared(stage, js)) == 4
+    await rebuilt(stage, js)
+    assert [members(stage.database, id) for id in audiences_of] == right
+    directory.erase(now)
+    await rebuilt(stage, js)
+    assert [members(stage.database, id) for id in audiences_of] == [{other}, set(), set(), {other}]
+    assert await compared(stage, js) == []
 
 
 async def test_a_row_that_nobody_decided_is_found(stage: Stage, lives: Lives, js: JetStreamContext) -> None:

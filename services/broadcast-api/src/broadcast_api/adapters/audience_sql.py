@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Connection, and_, bindparam, exists, false, not_, or_, select, true
+from sqlalchemy import Column, ColumnElement, Connection, and_, bindparam, false, not_, or_, select, true
 
-from broadcast_api.adapters.schema import audience_members, audiences, recipient_tags, recipients
+from broadcast_api.adapters.schema import audience_members, audiences, recipients
+from broadcast_api.adapters.tags import tagged
 from broadcast_api.domain import rules
 from broadcast_api.domain.audience import Definition
 from broadcast_api.domain.errors import BadDefinition
@@ -33,12 +34,12 @@ def resolve(
 
     def other(id: UUID, where: str) -> Rule:
         if id in (*inside, audience_id):
-            raise BadDefinition(reason="the audience would contain itself", path=where)
+            raise BadDefinition("contains_itself", where)
         found = connection.execute(select(audiences).where(audiences.c.id == id)).one_or_none()
         if found is None or found.bot != bot:
-            raise BadDefinition(reason=f"the bot {bot} has no audience {id}", path=where)
+            raise BadDefinition("no_such_audience", where, bot=bot, audience_id=str(id))
         if len(inside) >= rules.DEPTH_MAX:
-            raise BadDefinition(reason=f"audiences contain each other more than {rules.DEPTH_MAX} deep", path=where)
+            raise BadDefinition("audiences_too_deep", where, most=rules.DEPTH_MAX)
         return resolve(connection, bot, id, found.definition, None, where, (*inside, audience_id))
 
     match definition:
@@ -51,7 +52,7 @@ def resolve(
         case {"kind": "rule", "rule": dict(rule)}:
             expanded = rules.expand(rule, other, path)
             if rules.size(expanded) > EXPANDED_MAX:
-                raise BadDefinition(reason=f"more than {EXPANDED_MAX} parts with the audiences in it", path=path)
+                raise BadDefinition("too_many_parts_together", path, most=EXPANDED_MAX)
             return expanded
         case _:
             raise ValueError(f"an audience of an unknown kind: {definition}")
@@ -74,11 +75,8 @@ def _condition(rule: Rule, *, negated: bool) -> ColumnElement[bool]:
         case {"not": inner}:
             return _condition(inner, negated=not negated)
         case {"field": "tags", "in": tags}:
-            tagged = exists().where(
-                recipient_tags.c.recipient_id == recipients.c.id,
-                recipient_tags.c.tag.in_([tag.lower() for tag in tags]),
-            )
-            return not_(tagged) if negated else tagged
+            found_by_tag = tagged(tags)
+            return not_(found_by_tag) if negated else found_by_tag
         case {"field": "joined"}:
             joined = _joined(rule)
             return not_(joined) if negated else joined

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, delete, exists, func, select, text, update
+from sqlalchemy import Row, Select, delete, exists, func, select, update
 
 from broadcast_api.adapters.audience_sql import condition, resolve
 from broadcast_api.adapters.database import Database
-from broadcast_api.adapters.entering import ALL, SEARCHED, Entered, Person, enter, search_words, set_tags
+from broadcast_api.adapters.entering import ALL, SEARCHED, Entered, Person, enter, search_words
 from broadcast_api.adapters.erasure import erase
 from broadcast_api.adapters.schema import audience_members, audiences, recipient_tags, recipients
 from broadcast_api.adapters.search import contains
+from broadcast_api.adapters.tags import clean_tags, set_tags, tags_of
 from broadcast_api.domain import rules
 from broadcast_api.domain.audience import Definition
 from broadcast_api.domain.errors import BadDefinition
@@ -22,13 +23,10 @@ EXPORT_PAGE = 2_000
 
 STATUSES = ("active", "blocked", "deactivated", "not_started")
 
-COUNTING_MEMORY = "64MB"
-"""For counting an audience in PostgreSQL: the tags of a million people are looked up in memory."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How many people are in an audience, by status, and the first few of them."""
+    """How many people are in an audience, by status, and a few of them."""
 
     counts: dict[str, int]
     sample: Sequence[Row[Any]]
@@ -70,12 +68,8 @@ class Directory:
 
     def tags(self, ids: Collection[int]) -> dict[int, list[str]]:
         """The tags of these people; who has none is left out."""
-        found: dict[int, list[str]] = {}
-        query = select(recipient_tags).where(recipient_tags.c.recipient_id.in_(ids)).order_by(recipient_tags.c.tag)
         with self._database.read() as connection:
-            for row in connection.execute(query):
-                found.setdefault(row.recipient_id, []).append(row.tag)
-        return found
+            return tags_of(connection, ids)
 
     def delete(self, id: int) -> bool:
         """Take somebody out, of every list too; answers whether there was anybody. Past deliveries keep the chat id."""
@@ -109,7 +103,7 @@ class Directory:
             if value is not None:
                 query = query.where(recipients.c[name] == value)
         if tag is not None:
-            tagged = select(recipient_tags.c.recipient_id).where(recipient_tags.c.tag == tag.lower())
+            tagged = select(recipient_tags.c.recipient_id).where(recipient_tags.c.tag.in_(clean_tags([tag])))
             query = query.where(recipients.c.id.in_(tagged))
         if text:
             query = query.where(contains(recipients.c.search, text))
@@ -149,7 +143,7 @@ class Directory:
             resolve(connection, bot, audience_id, definition, [])
             for id, path in rules.references(definition.get("rule", {})):
                 if connection.scalar(select(audiences.c.archived).where(audiences.c.id == id)):
-                    raise BadDefinition(reason=f"the audience {id} is archived", path=path)
+                    raise BadDefinition("archived_inside", path, audience_id=str(id))
 
     def anybody(self, bot: str, audience_id: UUID, definition: Definition) -> bool:
         """Whether the audience holds anybody at all, reachable or not; raises `BadDefinition`."""
@@ -167,13 +161,13 @@ class Directory:
         """
         with self._database.read() as connection:
             of_bot = (recipients.c.bot == bot) & condition(resolve(connection, bot, audience_id, definition, members))
-            self._think_bigger(connection)
-            # SQLite would sort everybody to group them.
-            counts = select(*(func.count().filter(recipients.c.status == status).label(status) for status in STATUSES))
-            first = select(recipients).where(of_bot).order_by(recipients.c.id).limit(sample)
-            found = connection.execute(counts.select_from(recipients).where(of_bot)).one()._asdict()
-            return Reach(found, connection.execute(first).all())
-
-    def _think_bigger(self, connection: Connection) -> None:
-        if not self._database.is_sqlite:
-            connection.execute(text(f"SET LOCAL work_mem = '{COUNTING_MEMORY}'"))
+            # By department first, as the index has them: SQLite would sort everybody to group them by status alone.
+            grouped = (recipients.c.department, recipients.c.status)
+            groups = select(*grouped, func.count().label("people")).where(of_bot).group_by(*grouped).subquery()
+            counts = select(groups.c.status, func.sum(groups.c.people)).group_by(groups.c.status)
+            found = dict.fromkeys(STATUSES, 0) | {status: int(n) for status, n in connection.execute(counts)}
+            # Not the first ones: in the order of ids a few people at the end are found after everybody else's rows.
+            some = select(recipients.c.id).where(of_bot).limit(min(sample, sum(found.values())))
+            ids = connection.scalars(some).all()
+            shown = select(recipients).where(recipients.c.id.in_(ids)).order_by(recipients.c.id)
+            return Reach(found, connection.execute(shown).all())

@@ -9,10 +9,12 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, select, update
 
 from broadcast_api.adapters.database import Database
-from broadcast_api.adapters.schema import audience_members, recipient_tags, recipients
+from broadcast_api.adapters.former_ids import remember
+from broadcast_api.adapters.schema import audience_members, recipients
+from broadcast_api.adapters.tags import CHUNK, lines_of, set_tags, tags_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,6 @@ class Entered:
 ALL = frozenset(field.name for field in fields(Person))
 KEPT_WHEN_NONE = ("status", "kind", "joined_at")
 SEARCHED = ("first_name", "last_name", "username", "external_id")
-CHUNK = 5_000
-"""Values of one IN: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
 
 def enter(
@@ -105,7 +105,9 @@ def _take_over(connection: Connection, bot: str, id: int, chat_id: int) -> None:
         same = {"status": former.status, "status_at": former.status_at, "joined_at": former.joined_at}
         values |= same | {name: getattr(former, name) for name in ("username", "language")}
         _move(connection, audience_members, "audience_id", former.id, id)
-        _move(connection, recipient_tags, "tag", former.id, id)
+        both = tags_of(connection, [id, former.id])
+        set_tags(connection, {id: [tag for tags in both.values() for tag in tags]})
+        remember(connection, former.id, id)
         connection.execute(delete(recipients).where(recipients.c.id == former.id))
     else:
         values["joined_at"] = datetime.now(UTC)
@@ -123,20 +125,6 @@ def _move(connection: Connection, table: Any, other: str, source: int, target: i
 def search_words(person: Any) -> str:
     """What somebody is found by."""
     return " ".join(word for name in SEARCHED if (word := getattr(person, name))).lower()
-
-
-def set_tags(connection: Connection, tags_of: dict[int, Sequence[str]]) -> None:
-    """Exactly these tags for these people, by directory id."""
-    for chunk in _chunks(list(tags_of)):
-        connection.execute(delete(recipient_tags).where(recipient_tags.c.recipient_id.in_(chunk)))
-    rows = [{"recipient_id": id, "tag": tag} for id in sorted(tags_of) for tag in clean_tags(tags_of[id])]
-    if rows:
-        connection.execute(insert(recipient_tags), rows)
-
-
-def clean_tags(tags: Iterable[str]) -> list[str]:
-    """Trimmed, in lower case, each once."""
-    return sorted({clean for tag in tags if (clean := tag.strip().lower())})
 
 
 def _upsert(
@@ -168,6 +156,7 @@ def _upsert(
 def _row(bot: str, person: Person) -> dict[str, Any]:
     now = datetime.now(UTC)
     said = {name: getattr(person, name) for name in ALL if name != "tags"}  # asdict copies deeply: a second for 10,000
+    said["tag_lines"] = lines_of(person.tags or ())
     said["kind"] = person.kind or "employee"
     said["joined_at"] = person.joined_at or now
     said["status"] = (person.status or "active") if person.chat_id is not None else "not_started"
@@ -202,11 +191,11 @@ def _known(
 
 
 def _tag(connection: Connection, bot: str, key: str, people: Sequence[Person]) -> None:
-    tags_of = {getattr(person, key): person.tags for person in people if person.tags is not None}
+    said = {getattr(person, key): person.tags for person in people if person.tags is not None}
     by_id: dict[int, Sequence[str]] = {}
-    for chunk in _chunks(list(tags_of)):
+    for chunk in _chunks(list(said)):
         query = select(recipients.c.id, recipients.c[key]).where(recipients.c.bot == bot, recipients.c[key].in_(chunk))
-        by_id.update({id: tags_of[value] for id, value in connection.execute(query).all()})
+        by_id.update({id: said[value] for id, value in connection.execute(query).all()})
     set_tags(connection, by_id)
 
 

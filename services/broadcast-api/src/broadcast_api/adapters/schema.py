@@ -1,7 +1,8 @@
 """The SQL tables: the directory, the read models, the plan of each run and a row for every recipient of it.
 
-Everything here but the directory (`recipients`, `recipient_tags`), its `imports` and `telegram_updates` can be rebuilt
-from the event store and the ledgers; `repair/rebuild.py` names the few columns that must be kept for it.
+Everything here but the directory (`recipients`, `former_recipients`, `recipient_tags`), its `imports` and
+`telegram_updates` can be rebuilt from the event store and the ledgers; `repair/rebuild.py` names the few columns that
+must be kept for it.
 """
 
 from datetime import UTC, datetime
@@ -59,14 +60,28 @@ recipients = Table(
     Column("position", Text),
     Column("external_id", Text),
     Column("search", Text, nullable=False, default=""),
+    Column("tag_lines", Text, nullable=False, default="", server_default=""),
     Column("joined_at", Time, nullable=False, default=lambda: datetime.now(UTC)),
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
     UniqueConstraint("bot", "chat_id"),
     CheckConstraint("chat_id IS NOT NULL OR status = 'not_started'", name="recipients_reachable_by_chat"),
     Index("recipients_of_bot", "bot", "id"),
-    # Whatever a rule asks of a person is in here: counting an audience reads no row of the table.
-    Index("recipients_to_count", "bot", "department", "status", "kind", "position", "language", "joined_at", "id"),
+    # Whatever a rule asks of a person is in here: counting an audience reads no row of the table. PostgreSQL, whose
+    # index entries end at 2,704 bytes, reads the table instead, with several workers.
+    Index(
+        "recipients_to_count",
+        "bot",
+        "department",
+        "status",
+        "kind",
+        "position",
+        "language",
+        "joined_at",
+        "tag_lines",
+        "id",
+    ).ddl_if(dialect="sqlite"),
+    Index("recipients_by_department", "bot", "department", "status").ddl_if(dialect="postgresql"),
     Index("recipients_by_external_id", "bot", "external_id"),
     Index(
         "recipients_invited",
@@ -83,7 +98,16 @@ recipients = Table(
 `chat_id` is null for who was entered by external id and has not pressed /start. `status_at` (unix seconds) is when the
 status was learned: older news does not change it. `joined_at` is when the person became reachable by the bot.
 `search` is the names and the external id in lower case: SQLite itself knows the case of ASCII letters only.
+`tag_lines` is the tags once more, in lines, written with them: a rule is then decided by the row alone.
 """
+
+former_recipients = Table(
+    "former_recipients",
+    metadata,
+    Column("former_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("recipient_id", Id, ForeignKey("recipients.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+"""Who came before their invitation was linked had two rows; the list they were put in may name the one that is gone."""
 
 recipient_tags = Table(
     "recipient_tags",

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from broadcast_api.adapters.audience_sql import resolve
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.adapters.former_ids import present
 from broadcast_api.adapters.schema import (
     audience_members,
     audiences,
@@ -166,7 +167,8 @@ def _audience(connection: Connection, event: AggregateEvent, **values: Any) -> N
 
 def _members(connection: Connection, audience_id: UUID, members: list[int]) -> None:
     if members:
-        rows = [{"audience_id": audience_id, "recipient_id": member} for member in sorted(set(members))]
+        now = present(connection, members)  # somebody's two rows may have become one since the list was checked
+        rows = [{"audience_id": audience_id, "recipient_id": member} for member in sorted(now)]
         connection.execute(insert(audience_members), rows)
 
 

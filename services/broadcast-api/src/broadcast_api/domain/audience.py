@@ -90,19 +90,19 @@ class Audience(Aggregate):
 def check(definition: Definition, members: list[int] | None) -> None:
     """Raises `BadDefinition` unless the definition can be resolved."""
     if members and definition.get("kind") != "list":
-        raise BadDefinition(reason="only a list has members")
+        raise BadDefinition("only_lists_have_members")
     match definition:
         case {"kind": "everyone", **rest} if not rest:
             return
         case {"kind": "list", **rest} if not rest:
             if members is not None and not 1 <= len(members) <= MEMBERS_MAX:
-                raise BadDefinition(reason=f"a list has 1 to {MEMBERS_MAX} members")
+                raise BadDefinition("number_of_members", most=MEMBERS_MAX)
         case {"kind": "attributes", "where": dict(where), **rest} if where and not rest:
             if unknown := set(where) - set(ATTRIBUTES):
-                raise BadDefinition(reason=f"unknown attribute {min(unknown)}")
+                raise BadDefinition("unknown_attribute", attribute=min(unknown)[:40], known=list(ATTRIBUTES))
             if not all(isinstance(values, list) and values for values in where.values()):
-                raise BadDefinition(reason="every attribute needs at least one value")
+                raise BadDefinition("attribute_without_value")
         case {"kind": "rule", "rule": rule, **rest} if not rest:
             rules.check(rule)
         case _:
-            raise BadDefinition(reason="everyone, list, rule or attributes")
+            raise BadDefinition("unknown_kind")

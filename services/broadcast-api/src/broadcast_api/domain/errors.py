@@ -1,6 +1,6 @@
 """Everything a command can be refused for. `code` is stable for machines, `facts` are the words of the explanation."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 
@@ -180,9 +180,12 @@ class BadText(Unusable):
 
 
 class BadDefinition(Unusable):
-    """The audience is not defined in a way that can be resolved; `path` says where, as in `rule/all/0/in`."""
+    """The audience is not defined in a way that can be resolved.
+
+    `fault` says why, for machines; `path` says where, as in `rule/all/0/in`.
+    """
 
     code = "bad_definition"
 
-    def __init__(self, reason: str, path: str = "definition") -> None:
-        super().__init__(reason=reason, path=path)
+    def __init__(self, fault: str, path: str = "definition", **facts: Any) -> None:
+        super().__init__(fault=fault, path=path, **facts)

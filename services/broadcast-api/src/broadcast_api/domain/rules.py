@@ -37,9 +37,9 @@ def check(rule: Any) -> None:
     """Raises `BadDefinition` that says where and why, unless the rule can be read."""
     for count, (node, path, depth) in enumerate(_walk(rule, "rule", 1), 1):
         if count > NODES_MAX:
-            raise BadDefinition(reason=f"a rule has at most {NODES_MAX} parts", path="rule")
+            raise BadDefinition("too_many_parts", "rule", most=NODES_MAX)
         if depth > DEPTH_MAX:
-            raise BadDefinition(reason=f"a rule is at most {DEPTH_MAX} levels deep", path=path)
+            raise BadDefinition("too_deep", path, most=DEPTH_MAX)
         _check_node(node, path)
 
 
@@ -90,7 +90,7 @@ def _check_node(node: Any, path: str) -> None:
     match node:
         case {"all": list(parts), **rest} | {"any": list(parts), **rest} if not rest:
             if not parts:
-                raise BadDefinition(reason="at least one rule is needed here", path=path)
+                raise BadDefinition("no_parts", path)
         case {"not": dict(), **rest} if not rest:
             pass
         case {"field": "joined", **bounds} if bounds and bounds.keys() <= {"before", "after"}:
@@ -98,33 +98,28 @@ def _check_node(node: Any, path: str) -> None:
                 _check_date(bound, f"{path}/{name}")
         case {"field": str(field), "in": list(values), **rest} if not rest:
             if field not in FIELDS:
-                raise BadDefinition(
-                    reason=f"there is no field {field[:40]!r}; known: {', '.join((*FIELDS, 'joined'))}", path=path
-                )
+                raise BadDefinition("unknown_field", path, field=field[:40], known=[*FIELDS, "joined"])
             _check_values(values, f"{path}/in")
         case {"audience": str(id), **rest} if not rest:
             if not _UUID.fullmatch(id):
-                raise BadDefinition(reason="an audience is named by its id", path=path)
+                raise BadDefinition("not_an_id", path)
         case _:
-            raise BadDefinition(
-                reason="a rule is one of: all, any, not, field with in, joined with before or after, audience",
-                path=path,
-            )
+            raise BadDefinition("unknown_form", path)
 
 
 def _check_date(bound: Any, path: str) -> None:
     try:
         date.fromisoformat(bound)
     except (ValueError, TypeError):
-        raise BadDefinition(reason="a day is written like 2026-01-31", path=path) from None
+        raise BadDefinition("not_a_day", path) from None
 
 
 def _check_values(values: list[Any], path: str) -> None:
     if not 1 <= len(values) <= VALUES_MAX:
-        raise BadDefinition(reason=f"1 to {VALUES_MAX} values are needed here", path=path)
+        raise BadDefinition("number_of_values", path, most=VALUES_MAX)
     for n, value in enumerate(values):
         if not isinstance(value, str) or not 1 <= len(value) <= VALUE_LENGTH_MAX or not _storable(value):
-            raise BadDefinition(reason=f"a value is a text of 1 to {VALUE_LENGTH_MAX} characters", path=f"{path}/{n}")
+            raise BadDefinition("not_a_value", f"{path}/{n}", most=VALUE_LENGTH_MAX)
 
 
 def _storable(value: str) -> bool:

@@ -103,20 +103,16 @@ class Rebuild:
             connection.execute(delete(table).where(table.c.id == id))
 
     def _members(self, connection: Connection, truth: Database) -> None:
-        """Whoever was listed and is in the directory. Somebody else in a list may have taken over an invited place."""
+        """Whoever was listed and is in the directory, under the id they have now."""
         for page in _pages(truth, select(audiences.c.id).order_by(audiences.c.id)):
             for audience in page:
                 of_audience = audience_members.c.audience_id == audience["id"]
                 ids = select(audience_members.c.recipient_id).where(of_audience)
                 with truth.read() as made:
                     said = set(made.scalars(ids))
-                stored = set(connection.scalars(ids))
-                known = among_people(self._database, said)
-                heirs = among_people(self._database, stored - said)
-                if len(heirs) > len(said - known):
-                    heirs = set()
                 connection.execute(delete(audience_members).where(of_audience))
-                if rows := [{"audience_id": audience["id"], "recipient_id": id} for id in sorted(known | heirs)]:
+                known = among_people(connection, said)
+                if rows := [{"audience_id": audience["id"], "recipient_id": id} for id in sorted(known)]:
                     connection.execute(insert(audience_members), rows)
 
     def _restore_runs(self, connection: Connection, truth: Database) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, select, union
 
 from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.former_ids import CHUNK, present
 from broadcast_api.adapters.queries import utc
 from broadcast_api.adapters.schema import audience_members, audiences, broadcasts, decisions, recipients, runs
 
@@ -46,11 +47,12 @@ def audience_differences(truth: Database, copy: Database, ids: Sequence[UUID]) -
     yield from _differences("audience", _audiences(truth, ids), _audiences(copy, ids))
     for id in ids:
         said, stored = members(truth, id), members(copy, id)
-        known = among_people(copy, said)
+        with copy.read() as connection:
+            known = among_people(connection, said)
         if missing := known - stored:
             yield f"audience {id}: members {sorted(missing)[:5]} are missing"
-        if len(stored - said) > len(said - known):
-            yield f"audience {id}: {len(stored - said)} members whom nobody put there"
+        if others := stored - known:
+            yield f"audience {id}: {len(others)} members whom nobody put there"
 
 
 def members(database: Database, audience_id: UUID) -> set[int]:
@@ -60,14 +62,13 @@ def members(database: Database, audience_id: UUID) -> set[int]:
         return set(connection.scalars(query))
 
 
-def among_people(database: Database, ids: set[int]) -> set[int]:
-    """Those who are in the directory. Who was deleted left the lists; who came with another row took over the place."""
+def among_people(connection: Connection, ids: set[int]) -> set[int]:
+    """Those who are in the directory, by the ids they have now. Who was deleted left the lists."""
     found = set[int]()
-    in_order = sorted(ids)
-    with database.read() as connection:
-        for start in range(0, len(in_order), 5_000):
-            chunk = in_order[start : start + 5_000]
-            found.update(connection.scalars(select(recipients.c.id).where(recipients.c.id.in_(chunk))))
+    in_order = sorted(present(connection, ids))
+    for start in range(0, len(in_order), CHUNK):
+        chunk = in_order[start : start + CHUNK]
+        found.update(connection.scalars(select(recipients.c.id).where(recipients.c.id.in_(chunk))))
     return found
 
 

@@ -6,6 +6,7 @@ from broadcast_api.domain.errors import Refused
 from broadcast_api.entrypoints.console.wording import N_
 from broadcast_api.entrypoints.console.words import Words
 from broadcast_api.entrypoints.http.catalogue import STATUS_LABELS, TEXTS
+from broadcast_api.entrypoints.http.definition_faults import in_words
 
 _OWN = {
     "not_found": (N_("Not found"), N_("It may have been deleted, or the address is wrong.")),
@@ -39,7 +40,7 @@ def explain(error: Refused, words: Words) -> Explanation:
     if error.code == "bad_text":
         return Explanation(title, text_fault(str(error.facts["reason"]), words))
     status = STATUS_LABELS[words.language].get(str(error.facts.get("status_now")), "")
-    return Explanation(title, template.format(**{**error.facts, "status": status}))
+    return Explanation(title, template.format(**{**in_words(error.facts, words.language), "status": status}))
 
 
 def text_fault(reason: str, words: Words) -> str:

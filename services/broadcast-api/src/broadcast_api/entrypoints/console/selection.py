@@ -41,7 +41,7 @@ class Draft:
             body = {"bot": self.bot, "definition": self._stated()}
             return PreviewRequest.model_validate(body).definition
         except ValidationError as error:
-            raise BadDefinition(reason="", path="") from error
+            raise BadDefinition("nobody_chosen", "") from error
 
     def _stated(self) -> dict[str, Any]:
         if self.by == "everyone":
@@ -52,7 +52,7 @@ class Draft:
             return {"kind": "rule", "rule": _read_rule(self.rule)}
         joined = {name: day for name, day in (("after", self.after), ("before", self.before)) if day}
         if not joined and not self.where:
-            raise BadDefinition(reason="", path="")
+            raise BadDefinition("nobody_chosen", "")
         if not joined and self.where.keys() <= set(ATTRIBUTES):
             return {"kind": "attributes", "where": self.where}
         parts: list[dict[str, Any]] = [{"field": name, "in": values} for name, values in self.where.items()]
@@ -111,7 +111,7 @@ def _read_rule(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadDefinition(reason="this is not JSON", path="rule") from error
+        raise BadDefinition("not_json", "rule") from error
 
 
 def described(definition: dict[str, Any], words: Words) -> str:

@@ -28,6 +28,7 @@ from broadcast_api.domain.errors import (
     WrongState,
 )
 from broadcast_api.entrypoints.http.catalogue import STATUS_LABELS, TEXTS, language_of
+from broadcast_api.entrypoints.http.definition_faults import in_words
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,7 @@ _MEANINGS = {
 def answer(request: Request, status: int, code: str, facts: dict[str, Any], headers: Any = None) -> JSONResponse:
     """A problem document in the language of the request."""
     language = language_of(request.headers.get("accept-language"))
+    facts = in_words(facts, language)
     title, template = TEXTS[code][language]
     words = {**facts, "status": STATUS_LABELS[language].get(str(facts.get("status_now")), "")}
     body = {
