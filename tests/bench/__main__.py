@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from tests.bench import latency, lists, pacing, planning, throughput
+from tests.bench import latency, lists, pacing, people, planning, throughput
 from tests.bench.report import Table, write
 
 SECTIONS: dict[str, Callable[[], Awaitable[Table]]] = {
@@ -13,6 +13,8 @@ SECTIONS: dict[str, Callable[[], Awaitable[Table]]] = {
     "planning": planning.measure,
     "latency": latency.measure,
     "lists": lists.measure,
+    "import": people.measure_import,
+    "preview": people.measure_preview,
 }
 
 

@@ -5,6 +5,7 @@ is read anyway. Both are written here, in one transaction.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, false, insert, or_, select, update
 
@@ -28,20 +29,24 @@ def lines_of(tags: Iterable[str]) -> str:
     return "".join(f"\n{tag}" for tag in tags) + "\n" if tags else ""
 
 
-def set_tags(connection: Connection, tags_of: dict[int, Sequence[str]]) -> None:
+def set_tags(connection: Connection, said: dict[int, Sequence[str]]) -> None:
     """Exactly these tags for these people, by directory id."""
-    cleaned = {id: clean_tags(tags_of[id]) for id in sorted(tags_of)}
+    cleaned = {id: clean_tags(said[id]) for id in sorted(said)}
     ids = list(cleaned)
+    changed: list[dict[str, Any]] = []
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
         connection.execute(delete(recipient_tags).where(recipient_tags.c.recipient_id.in_(chunk)))
+        # Who is new has the lines already, and of the others most keep theirs.
+        known = select(recipients.c.id, recipients.c.tag_lines).where(recipients.c.id.in_(chunk))
+        for id, lines in connection.execute(known).all():
+            if lines != (now := lines_of(cleaned[id])):
+                changed.append({"of_id": id, "lines": now})
     if rows := [{"recipient_id": id, "tag": tag} for id, tags in cleaned.items() for tag in tags]:
         connection.execute(insert(recipient_tags), rows)
-    if lines := [{"of_id": id, "lines": lines_of(tags)} for id, tags in cleaned.items()]:
+    if changed:
         of_person = recipients.c.id == bindparam("of_id")
-        # Not where nothing changes: PostgreSQL writes a new row, SQLite a new entry of the index.
-        differs = recipients.c.tag_lines != bindparam("lines")
-        connection.execute(update(recipients).where(of_person, differs).values(tag_lines=bindparam("lines")), lines)
+        connection.execute(update(recipients).where(of_person).values(tag_lines=bindparam("lines")), changed)
 
 
 def tags_of(connection: Connection, ids: Collection[int]) -> dict[int, list[str]]:
