@@ -21,6 +21,23 @@ def test_without_any_variable_one_bot_and_two_sqlite_files_are_used() -> None:
     assert settings.event_store.startswith("sqlite:///")
 
 
+def test_a_mounted_folder_holds_a_file_for_each_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "BROADCAST_BOTS").write_text("main,hr\n")
+    (tmp_path / "BROADCAST_EVENT_STORE").write_text("sqlite:///elsewhere.db\n")
+    monkeypatch.setenv("BROADCAST_SETTINGS_DIR", str(tmp_path))
+    settings = read_settings()
+    assert (settings.bots, settings.event_store) == (("main", "hr"), "sqlite:///elsewhere.db")
+
+
+def test_one_postgresql_address_serves_both_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = "postgresql://app:secret@db-rw:5432/app"
+    monkeypatch.setenv("BROADCAST_DATABASE_URL", address)
+    monkeypatch.setenv("BROADCAST_EVENT_STORE", address)
+    settings = read_settings()
+    assert settings.database_url == address.replace("postgresql://", "postgresql+psycopg://")
+    assert settings.event_store == address
+
+
 def test_bots_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROADCAST_BOTS", "main, hr")
     assert read_settings().bots == ("main", "hr")
@@ -78,11 +95,13 @@ def test_a_door_without_what_it_needs_is_told_without_the_secret(
         ("BROADCAST_BOTS", ""),
         ("BROADCAST_BOTS", "a,a"),
         ("BROADCAST_DATABASE_URL", "mysql://x"),
-        ("BROADCAST_DATABASE_URL", "postgresql://x"),
+        ("BROADCAST_DATABASE_URL", "postgresql+pg8000://x"),
         ("BROADCAST_EVENT_STORE", "redis://x"),
         ("BROADCAST_EVENT_STORE", "postgresql://u@h/d?sslmode=require"),
         ("BROADCAST_LOG_LEVEL", "loud"),
         ("BROADCAST_SWEEP_SECONDS", "-1"),
+        ("BROADCAST_NATS_REPLICAS", "0"),
+        ("BROADCAST_SETTINGS_DIR", "/nowhere"),
     ],
 )
 def test_a_bad_value_is_told_in_one_line_that_names_it(

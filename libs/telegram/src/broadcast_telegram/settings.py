@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from broadcast_contracts.topology import BOT_NAME
 from broadcast_delivery import Lease
+from broadcast_delivery.settings_folder import settings_folder
 
 FREE_RATE = 30.0
 """Messages a second that a bot may send without paying (Bots FAQ)."""
@@ -37,7 +38,7 @@ class BotSettings(BaseModel):
 
 
 class WorkerSettings(BaseSettings):
-    """Environment variables `BROADCAST_<NAME>`. Times in seconds.
+    """Environment variables `BROADCAST_<NAME>`, or files of that name in `BROADCAST_SETTINGS_DIR`. Times in seconds.
 
     `accounts` is JSON: `{"main": {"token": "123:abc", "rate": 30}}`; `accounts_file` names a file that holds the same,
     for a mounted secret. `window` bounds the open attempts of a batch, and so what a crash leaves unconfirmed.
@@ -77,9 +78,13 @@ S = TypeVar("S", bound=WorkerSettings)
 def load(kind: type[S]) -> S:
     """Read the settings; a bad value ends the process with one line that says which and why."""
     try:
-        settings = kind()
+        folder = settings_folder()
+    except ValueError as error:
+        sys.exit(str(error))
+    try:
+        settings = kind(_secrets_dir=folder)
         if settings.accounts_file:
-            settings = kind(accounts=json.loads(settings.accounts_file.read_text()))
+            settings = kind(_secrets_dir=folder, accounts=json.loads(settings.accounts_file.read_text()))
     except ValidationError as error:
         fault = error.errors()[0]
         name = "_".join(str(part) for part in fault["loc"][:1]).upper()

@@ -55,7 +55,7 @@ def init(settings: Settings) -> None:
 async def _topology(settings: Settings) -> None:
     client = await nats.connect(settings.nats_url, max_reconnect_attempts=3)
     try:
-        await ensure(client.jetstream(), settings.bots)
+        await ensure(client.jetstream(), settings.bots, replicas=settings.nats_replicas)
     finally:
         await client.close()
 

@@ -1,4 +1,4 @@
-"""Everything that can be configured, from the environment: `BROADCAST_NATS_URL` and so on."""
+"""Everything that can be configured: `BROADCAST_NATS_URL` and so on, from the environment or a folder of files."""
 
 import re
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from broadcast_api.adapters.event_store import environment
 from broadcast_contracts.topology import BOT_NAME
+from broadcast_delivery.settings_folder import settings_folder
 
 PREFIX = "BROADCAST_"
 SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")  # setWebhook takes 1 to 256 of them; fewer than 16 could be guessed
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     nats_url: str = "nats://127.0.0.1:4222"
+    nats_replicas: int = Field(1, ge=1, le=5, description="servers that keep each stream; 3 in a cluster")
     database_url: str = Field("sqlite:///var/broadcasts.db", pattern=r"^(sqlite:///|postgresql\+psycopg://).+")
     event_store: str = "sqlite:///var/events.db"
     bots: Annotated[tuple[str, ...], NoDecode] = Field(("main",), min_length=1)
@@ -68,6 +70,12 @@ class Settings(BaseSettings):
     door_tokens_file: Path | None = None
     door_tokens: dict[str, DoorTokens] = Field({}, validate_default=True)
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("database_url", mode="before")
+    @classmethod
+    def _driver(cls, url: object) -> object:
+        """A plain `postgresql://` address, as database operators hand it out, is the same for both stores."""
+        return url.replace("postgresql://", "postgresql+psycopg://", 1) if isinstance(url, str) else url
 
     @field_validator("bots", mode="before")
     @classmethod
@@ -143,7 +151,11 @@ def _tokens_in(file: Path) -> dict[str, DoorTokens]:
 def read_settings() -> Settings:
     """Raises `BadSettings`."""
     try:
-        return Settings()
+        folder = settings_folder()
+    except ValueError as error:
+        raise BadSettings(str(error)) from error
+    try:
+        return Settings(_secrets_dir=folder)
     except SettingsError as error:
         raise BadSettings(f"{PREFIX}DOOR_TOKENS: not valid JSON") from error
     except ValidationError as error:
