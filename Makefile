@@ -6,7 +6,7 @@ RUN    := $(VENV)/bin/python -m
 PY     := libs services deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test chaos bench clean
+.PHONY: help install run check test chaos bench images clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -37,6 +37,9 @@ chaos: install ## ten thousand simulated histories, then kills, pauses and lost 
 
 bench: install ## the benchmarks, as ratios
 	$(RUN) tests.bench
+
+images: ## container images of the three services, wherever docker, podman or buildah is (REGISTRY=… TAG=…)
+	@sh deploy/images/build.sh
 
 clean: ## remove the environment and the local state
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
