@@ -28,7 +28,7 @@ check: install ## format, lint, strict types, import rules
 
 # What failed beside other tests on a busy machine is tried once more by itself; what fails again fails.
 test: check ## everything that must hold, in under 15 minutes
-	$(RUN) pytest -n 2 --dist loadscope -m "not alone" || $(RUN) pytest --last-failed --last-failed-no-failures none -m "not alone"
+	$(RUN) pytest -n 2 --dist loadscope -m "not alone and not images" || $(RUN) pytest --last-failed --last-failed-no-failures none -m "not alone and not images"
 	$(RUN) pytest -m alone
 
 chaos: install ## ten thousand simulated histories, then kills, pauses and lost replies on real processes; writes docs/reliability.md
@@ -38,7 +38,8 @@ chaos: install ## ten thousand simulated histories, then kills, pauses and lost 
 bench: install ## the benchmarks, as ratios
 	$(RUN) tests.bench
 
-images: ## container images of the three services, wherever docker, podman or buildah is (REGISTRY=… TAG=…)
+images: install ## tries what each image holds, then builds all three where docker, podman or buildah is (REGISTRY=… TAG=…)
+	$(RUN) pytest -m images tests/deploy
 	@sh deploy/images/build.sh
 
 clean: ## remove the environment and the local state

@@ -50,6 +50,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.images
 async def test_each_image_starts_from_its_own_environment_as_nobody_and_writes_nothing(
     image: tuple[str, Path], nats_server: NatsServer, folder: Path
 ) -> None:
@@ -86,6 +87,7 @@ async def test_each_image_starts_from_its_own_environment_as_nobody_and_writes_n
     assert _files(environment) == before
 
 
+@pytest.mark.images
 def test_an_image_holds_no_test_tool_and_a_worker_knows_no_sql(image: tuple[str, Path]) -> None:
     target, environment = image
     packages = {path.name for path in environment.glob("lib/python*/site-packages/*")}
@@ -153,9 +155,8 @@ def _command(target: str) -> list[str]:
 def _uv(arguments: list[str], folder: Path, environment: Path) -> str:
     uv = shutil.which("uv") or str(ROOT / ".venv-tools/bin/uv")
     place = {"UV_PROJECT_ENVIRONMENT": str(environment), "UV_PYTHON": sys.executable}
-    done = subprocess.run(
-        [uv, *arguments], cwd=folder, env={**os.environ, **place}, capture_output=True, text=True, check=False
-    )
+    env = {**os.environ, **place}
+    done = subprocess.run([uv, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
