@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import secrets
 import shutil
 import socket
 import sys
@@ -14,7 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
+from broadcast_delivery.connection import options
+from broadcast_delivery.identities import identities
 from deploy.local.part import Part
+from deploy.nats.config import server_file, variable
 
 START_SECONDS = 60
 WEBHOOK_SECRET = "local-webhook-secret"  # the emulator on the loopback is the only one that could call
@@ -50,6 +56,7 @@ class Stack:
         self.nats_url = f"nats://127.0.0.1:{free_port()}"
         self.telegram_url = plan.telegram_url or f"http://127.0.0.1:{plan.emulator_port or free_port()}"
         self.api_url = f"http://127.0.0.1:{plan.api_port or free_port()}"
+        self.passwords = {it.name: f"p{secrets.token_hex(16)}" for it in identities(tuple(plan.bots))}
         self.nats_door, self.telegram_door = self.nats_url, self.telegram_url
         """Where the services look for NATS and Telegram: a proxy may stand in front."""
         self.parts: dict[str, Part] = {}
@@ -87,8 +94,12 @@ class Stack:
     async def start_nats(self) -> None:
         """Start NATS, or start it again on the same port and store."""
         port = self.nats_url.rsplit(":", 1)[1]
-        command = [nats_server_binary(), "-a", "127.0.0.1", "-p", port, "-js", "-sd", str(self.plan.var / "nats")]
-        await self._start("nats", command, {})
+        everybody = identities(tuple(self.plan.bots))
+        permissions = self.plan.var / "nats.conf"
+        permissions.write_text(server_file(tuple(self.plan.bots)))
+        command = [nats_server_binary(), "-c", str(permissions), "-a", "127.0.0.1", "-p", port]
+        command += ["-js", "-sd", str(self.plan.var / "nats")]
+        await self._start("nats", command, {variable(it): self.passwords[it.name] for it in everybody})
         await until(lambda: can_connect(int(port)), "nats", self.parts["nats"])
 
     async def _start_emulator(self) -> None:
@@ -107,7 +118,9 @@ class Stack:
             name,
             [sys.executable, "-m", "broadcast_api", "serve"],
             {
-                "BROADCAST_NATS_URL": self.nats_door,
+                **self._nats_as("broadcast-api"),
+                "BROADCAST_NATS_STEWARD_USER": "steward",
+                "BROADCAST_NATS_STEWARD_PASSWORD": self.passwords["steward"],
                 "BROADCAST_DATABASE_URL": self.plan.database_url or f"sqlite:///{self.plan.var}/broadcasts.db",
                 "BROADCAST_EVENT_STORE": self.plan.event_store_url or f"sqlite:///{self.plan.var}/events.db",
                 "BROADCAST_BOTS": ",".join(self.plan.bots),
@@ -131,13 +144,24 @@ class Stack:
             name,
             [sys.executable, "-m", kind],
             {
-                "BROADCAST_NATS_URL": self.nats_door,
+                **self._nats_as(kind),
                 "BROADCAST_TELEGRAM_URL": self.telegram_door,
                 "BROADCAST_ACCOUNTS": json.dumps(self.plan.bots),
                 "BROADCAST_PORT": str(port),
                 **self.plan.settings,
             },
         )
+
+    def _nats_as(self, name: str) -> dict[str, str]:
+        return {
+            "BROADCAST_NATS_URL": self.nats_door,
+            "BROADCAST_NATS_USER": name,
+            "BROADCAST_NATS_PASSWORD": self.passwords[name],
+        }
+
+    def nats_options(self, name: str) -> dict[str, Any]:
+        """Arguments of `nats.connect` for this identity (`operator` may do anything)."""
+        return options(self.nats_url, name, SecretStr(self.passwords[name]), None)
 
     async def ready(self, name: str) -> None:
         """Wait until a worker serves."""

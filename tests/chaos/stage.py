@@ -150,7 +150,9 @@ async def staged(postgres: str, folder: Path) -> AsyncIterator[Stage]:
         await telegram.open()
         async with served(stack) as system:
             await system.limits(rate=RATE * 2)
-            client = await nats.connect(stack.nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
+            client = await nats.connect(
+                **stack.nats_options("operator"), max_reconnect_attempts=-1, reconnect_time_wait=0.1
+            )
             try:
                 yield Stage(system, nats_proxy, telegram, client)
             finally:

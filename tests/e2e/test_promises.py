@@ -154,7 +154,7 @@ async def test_every_kind_of_refusal_is_counted_and_named(system: System) -> Non
 async def test_a_poison_message_on_each_stream_is_parked_and_the_rest_goes_on(system: System) -> None:
     await system.limits(rate=0)
     broadcast = await system.broadcast(await system.audience(), "beside the poison")
-    client = await nats.connect(system.stack.nats_url)
+    client = await nats.connect(**system.stack.nats_options("operator"))
     try:
         js = client.jetstream()
         before = (await js.stream_info(DEAD.name)).state.messages
@@ -187,7 +187,7 @@ async def test_counts_and_events_for_other_teams_agree_with_the_api(system: Syst
     broadcast = await system.broadcast(await system.audience(), "told to the world")
     await system.press("send", broadcast)
     sent = await system.until_status(broadcast, "sent")
-    client = await nats.connect(system.stack.nats_url)
+    client = await nats.connect(**system.stack.nats_options("subscriber"))
     try:
         js = client.jetstream()
         subscription = await js.subscribe(f"broadcasts.event.*.{broadcast}", ordered_consumer=True)

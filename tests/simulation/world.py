@@ -182,7 +182,7 @@ class World:
             lease_grace_seconds=LEASE.grace,
         )
         client: Any = SimpleNamespace(jetstream=lambda timeout: Client(self.server, process))
-        self._duties = Duties(settings, self.database, self.store, self.runs, client)
+        self._duties = Duties(settings, self.database, self.store, self.runs, client, client)
         await self._duties.work()
 
     def _wake(self) -> None:

@@ -111,6 +111,9 @@ async def served(stack: Stack) -> AsyncIterator[System]:
         if stack.plan.people:
             await asyncio.to_thread(load_samples, stack.api_url, stack.telegram_url)
         yield System(stack, http)
+        assert "Violation" not in (stack.logs / "nats.log").read_text(), (
+            "something was asked of NATS without permission"
+        )
 
 
 def assert_adds_up(counts: Json) -> None:

@@ -94,7 +94,10 @@ async def telegram(js: JetStreamContext) -> AsyncIterator[Telegram]:
 @pytest.fixture
 async def duties(stage: Stage, nats_client: Client, js: JetStreamContext) -> AsyncIterator[list[Duties]]:
     """Two replicas that both believe they lead: no duty may rely on being alone."""
-    duties = [Duties(SETTINGS, copy.database, copy.store, copy.runs, nats_client) for copy in (stage, stage.again())]
+    duties = [
+        Duties(SETTINGS, copy.database, copy.store, copy.runs, nats_client, nats_client)
+        for copy in (stage, stage.again())
+    ]
     tasks = [asyncio.create_task(replica.work()) for replica in duties]
     yield duties
     await ended(tasks)

@@ -14,6 +14,7 @@ import nats.errors
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from faststream.nats.security import NatsSecurity, NatsUserPassword
 from faststream.nats.subscriber.usecases import PullStreamSubscriber
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -80,8 +81,12 @@ class Service(Generic[J]):
         self._busy, self._idle = 0, asyncio.Event()
         self._idle.set()
         self._tasks: list[asyncio.Task[Any]] = []
+        connection = settings.nats_options()
+        self._inbox = connection.get("inbox_prefix", "_INBOX")
         self.broker = NatsBroker(
-            settings.nats_url,
+            connection["servers"],
+            security=_security(connection),
+            inbox_prefix=self._inbox,
             name=craft.name,
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,
@@ -102,6 +107,7 @@ class Service(Generic[J]):
                     pull_sub=PullSub(batch_size=1),
                     max_workers=self._settings.concurrency,
                     ack_policy=AckPolicy.MANUAL,
+                    inbox_prefix=f"{self._inbox}.".encode(),  # the broker's does not reach it, nor its dot
                 )
                 subscriber(self._handler(bot))
         return AsgiFastStream(
@@ -301,6 +307,13 @@ async def keep_alive(message: NatsMessage) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
+
+
+def _security(connection: dict[str, Any]) -> NatsSecurity | None:
+    tls = connection.get("tls")
+    if "user" in connection:
+        return NatsUserPassword(connection["user"], connection["password"], ssl_context=tls)
+    return NatsSecurity(ssl_context=tls) if tls else None
 
 
 @get

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from broadcast_contracts.topology import BOT_NAME
 from broadcast_delivery import Lease
+from broadcast_delivery.connection import NatsSettings
 from broadcast_delivery.settings_folder import settings_folder
 
 FREE_RATE = 30.0
@@ -37,7 +38,7 @@ class BotSettings(BaseModel):
         return self.rate > FREE_RATE
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(BaseSettings, NatsSettings):
     """Environment variables `BROADCAST_<NAME>`, or files of that name in `BROADCAST_SETTINGS_DIR`. Times in seconds.
 
     `accounts` is JSON: `{"main": {"token": "123:abc", "rate": 30}}`; `accounts_file` names a file that holds the same,
@@ -46,7 +47,6 @@ class WorkerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="BROADCAST_", frozen=True, extra="ignore")
 
-    nats_url: str = "nats://127.0.0.1:4222"
     accounts: dict[BotName, BotSettings] = Field(default={})
     accounts_file: Path | None = None
     telegram_url: str = "https://api.telegram.org"
@@ -87,6 +87,8 @@ def load(kind: type[S]) -> S:
             settings = kind(_secrets_dir=folder, accounts=json.loads(settings.accounts_file.read_text()))
     except ValidationError as error:
         fault = error.errors()[0]
+        if not fault["loc"]:
+            sys.exit(fault["msg"])
         name = "_".join(str(part) for part in fault["loc"][:1]).upper()
         place = ".".join(str(part) for part in fault["loc"][1:])
         sys.exit(f"BROADCAST_{name}: {f'{place}: ' if place else ''}{fault['msg']}")

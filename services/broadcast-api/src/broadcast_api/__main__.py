@@ -53,7 +53,9 @@ def init(settings: Settings) -> None:
 
 
 async def _topology(settings: Settings) -> None:
-    client = await nats.connect(settings.nats_url, max_reconnect_attempts=3)
+    if (steward := settings.steward_options()) is None:
+        raise BadSettings("BROADCAST_NATS_STEWARD_USER: who may make streams is not said")
+    client = await nats.connect(**steward, max_reconnect_attempts=3)
     try:
         await ensure(client.jetstream(), settings.bots, replicas=settings.nats_replicas)
     finally:

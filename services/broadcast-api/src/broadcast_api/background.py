@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 import nats
 import nats.errors
@@ -28,7 +29,7 @@ class NatsDuties:
     """`run` until cancelled: connects, leads when it can, and starts again after whatever went wrong."""
 
     def __init__(self, settings: Settings, database: Database, store: EventStore, runs: Runs) -> None:
-        self._url = settings.nats_url
+        self._connection, self._steward = settings.nats_options(), settings.steward_options()
         self._settings = DutySettings(
             bots=settings.bots,
             batch_size=settings.batch_size,
@@ -69,18 +70,19 @@ class NatsDuties:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _lead(self) -> None:
-        self._client = await nats.connect(
-            self._url, name="broadcast-api", max_reconnect_attempts=-1, reconnect_time_wait=0.5, error_cb=_quiet
-        )
+        self._client = await nats.connect(**self._connection, name="broadcast-api", **_PATIENT)
+        steward = await nats.connect(**self._steward, name="broadcast-api", **_PATIENT) if self._steward else None
         listeners = {bot: Listener(door.token, self._telegram_url) for bot, door in self._doors.items()}
         try:
-            self._duties = Duties(self._settings, *self._parts, self._client, self._pollers(listeners))
+            self._duties = Duties(self._settings, *self._parts, self._client, steward, self._pollers(listeners))
             await self._duties.run()
         finally:
             await asyncio.gather(*(listener.close() for listener in listeners.values()))
             client, self._client, self._duties = self._client, None, None
-            with contextlib.suppress(nats.errors.Error, TimeoutError):
-                await asyncio.wait_for(client.close(), CLOSE_SECONDS)
+            for connection in (client, steward):
+                with contextlib.suppress(nats.errors.Error, TimeoutError):
+                    if connection is not None:
+                        await asyncio.wait_for(connection.close(), CLOSE_SECONDS)
 
     def _pollers(self, listeners: Mapping[str, Listener]) -> Mapping[str, Step]:
         arrivals = Arrivals(self._parts[0])
@@ -92,3 +94,6 @@ class NatsDuties:
 
 async def _quiet(error: Exception) -> None:
     log.info("nats_error", extra={"error": repr(error)})
+
+
+_PATIENT: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.5, "error_cb": _quiet}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from broadcast_api.adapters.event_store import environment
 from broadcast_contracts.topology import BOT_NAME
+from broadcast_delivery.connection import NatsSettings, options
 from broadcast_delivery.settings_folder import settings_folder
 
 PREFIX = "BROADCAST_"
@@ -40,7 +41,7 @@ class DoorTokens(BaseModel):
     secret: SecretStr = SecretStr("")
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, NatsSettings):
     """Times in seconds. The workers read variables with the same prefix: what is none of ours is ignored.
 
     `door` says how people reach the bots: off, webhook or polling for all, or `main=polling,hr=webhook`. `door_tokens`
@@ -49,8 +50,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    nats_url: str = "nats://127.0.0.1:4222"
     nats_replicas: int = Field(1, ge=1, le=5, description="servers that keep each stream; 3 in a cluster")
+    nats_steward_user: str = Field("", description="makes and repairs streams, consumers and buckets")
+    nats_steward_password: SecretStr = SecretStr("")
     database_url: str = Field("sqlite:///var/broadcasts.db", pattern=r"^(sqlite:///|postgresql\+psycopg://).+")
     event_store: str = "sqlite:///var/events.db"
     bots: Annotated[tuple[str, ...], NoDecode] = Field(("main",), min_length=1)
@@ -81,6 +83,12 @@ class Settings(BaseSettings):
     @classmethod
     def _names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
+
+    def steward_options(self) -> dict[str, Any] | None:
+        """Arguments of `nats.connect` for whoever may make streams; None where nobody here may."""
+        if self.nats_steward_user:
+            return options(self.nats_url, self.nats_steward_user, self.nats_steward_password, self.nats_ca_file)
+        return None if self.nats_user else self.nats_options()
 
     def doors(self, kind: str) -> dict[str, DoorTokens]:
         """The bots whose door is of this kind, with what it needs."""
@@ -160,4 +168,5 @@ def read_settings() -> Settings:
         raise BadSettings(f"{PREFIX}DOOR_TOKENS: not valid JSON") from error
     except ValidationError as error:
         fault = error.errors()[0]
-        raise BadSettings(f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}") from error
+        name = f"{PREFIX}{str(fault['loc'][0]).upper()}: " if fault["loc"] else ""
+        raise BadSettings(f"{name}{fault['msg']}") from error

@@ -69,12 +69,17 @@ class Duties:
         store: EventStore,
         runs: Runs,
         client: Client,
+        steward: Client | None,
         pulling: Mapping[str, Step] | None = None,
     ) -> None:
-        """`pulling` are further duties, by name, that wait for their work by themselves."""
+        """`steward` may make streams and consumers; without one they must be there.
+
+        `pulling` are further duties, by name, that wait for their work by themselves.
+        """
         self._pulling = pulling or {}
         self._settings, self._database, self._store, self._runs = settings, database, store, runs
         self._js = client.jetstream(timeout=5)
+        self._steward = steward.jetstream(timeout=5) if steward else None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakes: list[asyncio.Event] = []
         self.halted = ""
@@ -177,7 +182,9 @@ class Duties:
                         await wake.wait()
 
     async def _ensure(self) -> None:
+        if self._steward is None:
+            return
         try:
-            await ensure(self._js, self._settings.bots, replicas=self._settings.replicas)
+            await ensure(self._steward, self._settings.bots, replicas=self._settings.replicas)
         except EXPECTED as error:
             log.warning("ensure_failed", extra={"error": str(error)})

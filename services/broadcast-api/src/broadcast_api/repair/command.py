@@ -62,7 +62,7 @@ async def rebuild(settings: Settings, say: Say = print) -> int:
 async def _with(settings: Settings, work: Callable[[Database, EventStore, Client], Awaitable[int]]) -> int:
     try:
         client = await nats.connect(
-            settings.nats_url, max_reconnect_attempts=2, connect_timeout=CONNECT_SECONDS, error_cb=_quiet
+            **settings.nats_options(), max_reconnect_attempts=2, connect_timeout=CONNECT_SECONDS, error_cb=_quiet
         )
         try:
             database, store = Database(settings.database_url), EventStore(settings.event_store)

@@ -1,0 +1,1 @@
+"""The permissions of a NATS server, written from `broadcast_delivery.identities`."""
