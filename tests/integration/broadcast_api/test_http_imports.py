@@ -4,7 +4,9 @@ import asyncio
 import csv
 import io
 import time
+import tracemalloc
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,9 +16,10 @@ from sqlalchemy import insert, select
 
 from broadcast_api.adapters import imports as adapter
 from broadcast_api.adapters.entering import Person, enter
-from broadcast_api.adapters.imports import Imports
+from broadcast_api.adapters.imports import Fault, Imports
 from broadcast_api.adapters.schema import imports, recipients
 from broadcast_api.entrypoints.http import middleware
+from broadcast_api.entrypoints.http.people_csv import open_people
 from tests.support.broadcast_api import Api, Json
 
 PATH = "/v1/recipients/imports"
@@ -246,3 +249,60 @@ async def test_an_export_is_harmless_in_a_spreadsheet_and_can_be_imported_again(
     assert counts(await imported(api, answer.content)) == (2, 0, 2, 0)
     after = await people(api)
     assert [{**person, "updated_at": ""} for person in after] == [{**person, "updated_at": ""} for person in before]
+
+
+async def test_many_rows_tell_how_far_they_are_and_what_was_wrong(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "BATCH", 500)
+    rows = "".join(f"{'x' if n % 100 == 0 else n}\n" for n in range(1, 5_001))
+    answer = await posted(api, "chat_id\n" + rows)
+    seen = set()
+    async with asyncio.timeout(60):
+        while (found := (await api.http.get(answer.headers["location"])).json())["state"] == "running":
+            assert found["read"] == found["created"] + found["updated"] + found["refused"]
+            seen.add(found["read"])
+            await asyncio.sleep(0.02)
+    assert counts(found) == (5_000, 4_950, 0, 50)
+    assert len(seen) > 2, "progress is told while it runs"
+    assert [(error["row"], error["code"]) for error in found["errors"]][:2] == [
+        (101, "bad_chat_id"),
+        (201, "bad_chat_id"),
+    ]
+    assert len(found["errors"]) == 50
+
+
+async def test_of_rows_with_one_chat_id_the_last_one_counts(api: Api) -> None:
+    done = await imported(api, "chat_id,first_name\n1,A\n2,B\n1,C\n")
+    assert (done["read"], done["refused"]) == (3, 0)
+    assert [(person["chat_id"], person["first_name"]) for person in await people(api)] == [(1, "C"), (2, "B")]
+
+
+async def test_groups_are_taken_where_they_are_enabled(tmp_path: Path) -> None:
+    groups = open_people(_file(tmp_path, "chat_id\n-100123\n"), 0, ignore_unknown=False, groups=True)
+    assert [found.chat_id for _, found in groups.rows() if isinstance(found, Person)] == [-100123]
+    refused = open_people(_file(tmp_path, "chat_id\n-100123\n"), 0, ignore_unknown=False, groups=False)
+    assert [found for _, found in refused.rows()] == [[Fault("chat_id", "group")]]
+
+
+async def test_a_large_file_is_read_row_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    with path.open("w") as file:
+        file.write("chat_id,first_name\n")
+        for n in range(1, 100_001):
+            file.write(f"{n},{'я' * 200}\n")
+    size = path.stat().st_size
+    tracemalloc.start()
+    try:
+        read = open_people(path, 0, ignore_unknown=False, groups=False).rows()
+        for _ in range(3_000):
+            next(read)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size > 40_000_000
+    assert peak < 8_000_000, "the file itself is never in memory"
+
+
+def _file(folder: Path, content: str) -> Path:
+    path = folder / "some.csv"
+    path.write_text(content)
+    return path
