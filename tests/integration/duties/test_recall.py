@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from nats.js import JetStreamContext
 
-from broadcast_contracts import Outcome, ProgressV1, Result
+from broadcast_contracts import Answer, Outcome, ProgressV1, Result
 from tests.integration.duties.parts import Parts
 from tests.integration.duties.stage import Stage
 from tests.integration.duties.workers import SENT_AT, Owner, finish, finish_recall, recall_jobs, send_jobs
@@ -146,3 +146,54 @@ async def _fact(owner: Owner, i: int, window: int) -> None:
     await owner.look()
     fact = Result(i=i, window=window, outcome=Outcome.DELIVERED, messages=[777], at=SENT_AT)
     await owner.append(ProgressV1(nonce="late", owner="owner", results=[fact]))
+
+
+async def test_parts_and_known_messages_of_the_unconfirmed_are_recalled_too(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    stage.people(4)
+    id = stage.sending()
+    await parts.go()
+    owner = Owner(parts.ledger, stage.key(id))
+    await owner.open(range(4))
+    window = owner.state.version
+    await owner.fact(0, window, 70, Outcome.PARTLY)
+    await owner.fact(1, window, 71, Outcome.UNCONFIRMED)
+    await owner.report(Outcome.UNCONFIRMED, [2])
+    await owner.report(Outcome.BLOCKED, [3])
+    await owner.seal()
+    await parts.go()
+    run = stage.run(id)
+    assert (run.state, run.posted, run.delivered, run.failed, run.unconfirmed) == ("sent", 2, 0, 2, 2)
+    stage.press("recall", id)
+    await parts.go()
+    (job,) = await recall_jobs(js)
+    assert [(posted.i, posted.messages) for posted in job.posted] == [(0, [70]), (1, [71])]
+    await finish_recall(parts.recall_ledger, job)
+    await parts.go()
+    assert (stage.status(id), stage.run(id).recalled, stage.run(id).unrecalled) == ("created", 2, 0)
+
+
+async def test_what_arrived_before_a_resend_that_never_came_is_recalled(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    stage.people(1)
+    id = stage.sending()
+    await parts.go()
+    owner = Owner(parts.ledger, stage.key(id))
+    await owner.open([0])
+    await owner.fact(0, owner.state.version, 70, Outcome.UNCONFIRMED)
+    await owner.seal()
+    await parts.go()
+    await send_jobs(js)
+    stage.answer(id, Answer.RESEND, None)
+    await parts.go()
+    stage.press("stop", id)
+    await parts.go()
+    await parts.go()
+    (row,) = stage.deliveries(id)
+    assert (row.outcome, row.message_ids, stage.run(id).posted) == (None, "70", 1)
+    stage.press("recall", id)
+    await parts.go()
+    (job,) = await recall_jobs(js)
+    assert [(posted.messages, posted.at) for posted in job.posted] == [([70], SENT_AT)]

@@ -92,10 +92,10 @@ class Owner:
         version = await self._ledger.append(self._key, self.state.version, seal, rollup=True)
         self.state.apply(Entry(version, seal))
 
-    async def fact(self, i: int, window: int, message: int) -> None:
-        """What an owner that was given up reports after all."""
+    async def fact(self, i: int, window: int, message: int, outcome: Outcome = Outcome.DELIVERED) -> None:
+        """What an owner that was given up reports after all; also that there is a message whatever the outcome."""
         await self.look()
-        fact = Result(i=i, window=window, outcome=Outcome.DELIVERED, messages=[message], at=SENT_AT)
+        fact = Result(i=i, window=window, outcome=outcome, messages=[message], at=SENT_AT)
         await self.append(ProgressV1(nonce=nonce(), owner="owner", results=[fact]))
 
     async def append(self, record: LedgerRecord) -> None:

@@ -200,3 +200,52 @@ def test_in_a_recall_whoever_has_another_message_is_pending_again() -> None:
     log.seal()
     assert log.answer(Answer.RESEND, 2, decision=1) == {2}
     assert log.state.pending([0, 2]) == [2]
+
+
+def test_a_resend_to_somebody_who_got_a_part_keeps_its_messages(log: Log) -> None:
+    log.report(log.old, 2, Outcome.PARTLY, 50, 51)
+    log.answer(Answer.RESEND, 2)
+    assert log.outcome(2) == (None, [])
+    assert log.state.kept[2].messages == [50, 51]
+    log.report(log.open(2), 2, Outcome.DELIVERED, 60, 61)
+    assert log.outcome(2) == (Outcome.DELIVERED, [50, 51, 60, 61])
+
+
+def test_what_arrived_before_a_resend_is_kept_whatever_the_resend_comes_to(log: Log) -> None:
+    log.report(log.old, 2, Outcome.PARTLY, 50)
+    log.answer(Answer.RESEND, 2)
+    log.report(log.open(2), 2, Outcome.BLOCKED)
+    assert log.outcome(2) == (Outcome.BLOCKED, [50])
+    log.seal()
+    assert log.outcome(2) == (Outcome.BLOCKED, [50])
+
+
+def test_an_attempt_that_was_handed_back_forgets_no_message(log: Log) -> None:
+    log.report(log.old, 2, Outcome.PARTLY, 50)
+    log.answer(Answer.RESEND, 2)
+    log.report(log.open(2), 2, Outcome.UNATTEMPTED)
+    assert log.outcome(2) == (None, [])
+    log.report(log.open(2), 2, Outcome.DELIVERED, 60)
+    assert log.outcome(2) == (Outcome.DELIVERED, [50, 60])
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_part_of_an_attempt_before_a_resend_decides_nothing_and_is_remembered(log: Log, opened: bool) -> None:
+    log.answer(Answer.RESEND, 2)
+    window = log.open(2) if opened else 0
+    assert log.report(log.old, 2, Outcome.PARTLY, 50) == {2}
+    assert log.outcome(2) == (None, [])
+    log.report(window or log.open(2), 2, Outcome.DELIVERED, 60)
+    assert log.outcome(2) == (Outcome.DELIVERED, [50, 60])
+
+
+def test_a_part_reported_after_the_resend_was_delivered_adds_its_messages(log: Log) -> None:
+    log.answer(Answer.RESEND, 2)
+    log.report(log.open(2), 2, Outcome.DELIVERED, 60)
+    assert log.report(log.old, 2, Outcome.PARTLY, 50) == {2}
+    assert log.outcome(2) == (Outcome.DELIVERED, [50, 60])
+
+
+def test_a_silent_owners_part_is_a_fact_when_it_comes(log: Log) -> None:
+    assert log.report(log.old, 2, Outcome.PARTLY, 50) == {2}
+    assert log.outcome(2) == (Outcome.PARTLY, [50])

@@ -37,8 +37,9 @@ class AudienceRef(BaseModel):
 class Counts(BaseModel):
     """How a run stands. total = delivered + failed + unconfirmed + skipped + pending, at every moment.
 
-    `blocked` is the part of `failed` who blocked the bot; `recalled` the part of `delivered` whose messages are gone;
-    `unrecalled` the part of `delivered` that a recall could not delete.
+    `blocked` is the part of `failed` who blocked the bot. A recall is about everybody who received something that is
+    known, so also about those who received a part (`failed`) or may have received more (`unconfirmed`): `recalled` are
+    those whose known messages are gone, `unrecalled` those of whom a recall could not delete some.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

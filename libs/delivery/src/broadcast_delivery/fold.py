@@ -37,7 +37,8 @@ class Fold:
     fact arrives after all or an operator answers. Deleting can be repeated, so in a recall it is pending again.
 
     After an operator's `resend` the attempts before it may still turn out to have arrived: `earlier` has their windows,
-    `arrived` what is known of them while the new attempt is in flight.
+    `arrived` what is known of them while the new attempt is in flight. A message that is known is never forgotten:
+    `kept` has those of earlier attempts while somebody is to be attempted again.
     """
 
     purpose: Purpose
@@ -52,6 +53,7 @@ class Fold:
     answered: int = 0
     earlier: dict[int, list[int]] = field(default_factory=dict)
     arrived: dict[int, Result] = field(default_factory=dict)
+    kept: dict[int, Result] = field(default_factory=dict)
 
     @property
     def closed(self) -> bool:
@@ -120,11 +122,11 @@ class Fold:
         if result.outcome is not Outcome.UNATTEMPTED:
             self._settle(result)
         elif i in self.arrived:
-            self.results[i] = self.arrived.pop(i)
+            self._put(self.arrived.pop(i))
         elif self.sealed and self.purpose == "send":
             self._settle(result.model_copy(update={"outcome": Outcome.SKIPPED}))
         else:
-            return self.results.pop(i, None) is not None
+            return self._take_back(i)
         return True
 
     def _settle(self, result: Result) -> None:
@@ -134,21 +136,43 @@ class Fold:
             result = _both(arrived, result)
         elif result.outcome is not Outcome.DELIVERED and self.earlier.get(result.i):
             result = result.model_copy(update={"outcome": Outcome.UNCONFIRMED})
+        self._put(result)
+
+    def _put(self, result: Result) -> None:
+        """This is what became of the recipient; messages of other attempts are theirs all the same."""
+        for other in (self.results.get(result.i), self.kept.pop(result.i, None)):
+            if other is not None:
+                result = _with_messages_of(other, result)
         self.results[result.i] = result
 
+    def _take_back(self, i: int) -> bool:
+        """The recipient is pending again."""
+        result = self.results.pop(i, None)
+        if result is not None and result.messages:
+            self.kept[i] = result
+        return result is not None
+
     def _learn_late(self, result: Result) -> bool:
-        """An attempt before a resend matters if it arrived: the recipient has the message, perhaps twice."""
+        """An attempt before a resend matters as far as it arrived: the recipient has the message, perhaps twice."""
         i = result.i
         self.earlier[i].remove(result.window)
         if result.outcome is not Outcome.DELIVERED:
-            return False
+            return bool(result.messages) and self._learn_messages(result)
         if i in self.in_flight:
             self.arrived[i] = _both(result, self.arrived[i]) if i in self.arrived else result
             return False
         if known := self.results.get(i):
             self._keep_in_doubt(known)
             result = _both(result, known)
-        self.results[i] = result
+        self._put(result)
+        return True
+
+    def _learn_messages(self, result: Result) -> bool:
+        i = result.i
+        if known := self.results.get(i):
+            self.results[i] = _with_messages_of(result, known)
+        else:
+            self.kept[i] = _with_messages_of(self.kept[i], result) if i in self.kept else result
         return True
 
     def _keep_in_doubt(self, result: Result) -> None:
@@ -174,7 +198,8 @@ class Fold:
         changed = {i for i in record.recipients if self.answerable(i, record.answer)}
         for i in changed:
             if record.answer is Answer.RESEND:
-                self._keep_in_doubt(self.results.pop(i))
+                self._keep_in_doubt(self.results[i])
+                self._take_back(i)
                 self.sealed = False
             else:
                 update: dict[str, object] = {"answer": record.answer}
@@ -189,6 +214,7 @@ class Fold:
         self.answered = seal.answered
         self.in_flight.clear()
         self.arrived.clear()
+        self.kept.clear()
         self.results = {result.i: result for result in seal.results}
         self.earlier = {result.i: list(result.earlier) for result in seal.results if result.earlier}
 
@@ -209,5 +235,12 @@ def _in_doubt(result: Result) -> bool:
 def _both(arrived: Result, other: Result) -> Result:
     """One attempt arrived, and this is what another one came to."""
     if other.outcome is Outcome.DELIVERED and other.answer is None:
-        return other.model_copy(update={"messages": sorted({*arrived.messages, *other.messages})})
-    return arrived
+        return _with_messages_of(arrived, other)
+    return _with_messages_of(other, arrived)
+
+
+def _with_messages_of(other: Result, result: Result) -> Result:
+    if set(other.messages) <= set(result.messages):
+        return result
+    known = {"messages": sorted({*other.messages, *result.messages}), "at": result.at or other.at}
+    return result.model_copy(update={**known, "chat": result.chat or other.chat})

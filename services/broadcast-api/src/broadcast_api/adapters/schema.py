@@ -232,6 +232,7 @@ runs = Table(
     Column("batch_size", Integer, nullable=False),
     # counts: absolute, summed from `batches` whenever one of them changes
     Column("total", Integer, nullable=False, default=0),
+    Column("posted", Integer, nullable=False, default=0),
     Column("delivered", Integer, nullable=False, default=0),
     Column("failed", Integer, nullable=False, default=0),
     Column("blocked", Integer, nullable=False, default=0),
@@ -248,7 +249,7 @@ runs = Table(
 state: sending, stopping, stopped, sent, recalling, recalled. It is the fence between planner and stop: a batch is
 marked issued only while the locked row says `sending`. `audience` is the rule as it stood when Send was pressed, with
 nothing left to look up: lists and other audiences are written out. `size` counts those to be attempted, `total`
-everybody.
+everybody, `posted` those who received anything that is known: what a recall is about.
 """
 
 decisions = Table(
@@ -287,6 +288,7 @@ batches = Table(
     Column("closed_leg", Integer, nullable=False, default=0),
     Column("in_flight", Integer, nullable=False, default=0),
     Column("sealed", Boolean, nullable=False, default=False),
+    Column("posted", Integer, nullable=False, default=0),
     Column("delivered", Integer, nullable=False, default=0),
     Column("failed", Integer, nullable=False, default=0),
     Column("blocked", Integer, nullable=False, default=0),

@@ -8,6 +8,9 @@ from broadcast_api.adapters.schema import batches, runs
 from broadcast_contracts import Counts
 
 SUMMED = ("delivered", "failed", "blocked", "unconfirmed", "skipped", "recalled", "unrecalled")
+"""What a run's counts say."""
+
+COLUMNS = (*SUMMED, "posted")
 
 
 def lock_run(connection: Connection, run_id: int) -> Row[Any]:
@@ -20,7 +23,7 @@ def lock_run(connection: Connection, run_id: int) -> Row[Any]:
 
 def recount(connection: Connection, run_id: int) -> None:
     """Sum the batches into the run; its row must be locked, or a concurrent change of another batch would be missed."""
-    sums = [func.coalesce(func.sum(batches.c[name]), 0).label(name) for name in SUMMED]
+    sums = [func.coalesce(func.sum(batches.c[name]), 0).label(name) for name in COLUMNS]
     counted = connection.execute(select(*sums).where(batches.c.run_id == run_id)).one()
     connection.execute(update(runs).where(runs.c.id == run_id).values(counted._asdict()))
 

@@ -147,6 +147,7 @@ def _send_values(state: Fold) -> dict[str, Any]:
         "closed_leg": state.closed_leg,
         "in_flight": len(state.in_flight),
         "sealed": state.sealed,
+        "posted": len(state.kept) + sum(map(_received_something, state.results.values())),
         "delivered": counted[Outcome.DELIVERED],
         "failed": sum(count for outcome, count in counted.items() if outcome.failed),
         "blocked": counted[Outcome.BLOCKED],
@@ -154,6 +155,10 @@ def _send_values(state: Fold) -> dict[str, Any]:
         "skipped": counted[Outcome.SKIPPED],
         "timeline": kept((result.outcome, result.at) for result in state.results.values()),
     }
+
+
+def _received_something(result: Result) -> bool:
+    return result.outcome is Outcome.DELIVERED or bool(result.messages)
 
 
 def _recall_values(state: Fold) -> dict[str, Any]:
@@ -172,9 +177,10 @@ def _rows(purpose: Purpose, advance: Advance) -> list[dict[str, Any]]:
             "new_reason": (result.reason or None) if result else None,
         }
         if purpose == "send":
-            row["new_message_ids"] = ",".join(map(str, result.messages)) or None if result else None
-            row["new_sent_at"] = result.at or None if result else None
-            row["new_chat"] = result.chat if result else None
+            known = result or advance.state.kept.get(i)
+            row["new_message_ids"] = ",".join(map(str, known.messages)) or None if known else None
+            row["new_sent_at"] = known.at or None if known else None
+            row["new_chat"] = known.chat if known else None
             row["new_answer"] = result.answer.value if result and result.answer else None
         rows.append(row)
     return rows

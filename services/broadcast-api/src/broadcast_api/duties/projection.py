@@ -229,14 +229,14 @@ class Projection:
 
 def _continue(state: Fold, records: Sequence[Received], changed: set[int]) -> bool:
     """Apply records that follow the state one right after the other; False where one does not."""
-    before = dict(state.results)
+    before, kept = dict(state.results), dict(state.kept)
     for record in records:
         if record.entry.version > state.version:
             if record.after != state.version:
                 return False
             changed |= state.apply(record.entry)
     # A seal repeats everybody's result; only the windows differ, which SQL does not have.
-    changed -= {i for i in changed if _same(before.get(i), state.results.get(i))}
+    changed -= {i for i in changed if _same(before.get(i), state.results.get(i)) and kept.get(i) == state.kept.get(i)}
     return True
 
 

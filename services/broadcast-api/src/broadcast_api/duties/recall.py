@@ -1,7 +1,8 @@
 """Plan the recall of a run: batches by the age of their oldest message, a bounded window of them at a time.
 
-Counts decide, not the recall logs: as long as a batch has a delivered message without a recall outcome it is issued
-(again). So a delivery that is reported after its batch was recalled is recalled too.
+What is known to be in a chat is deleted, whatever the recipient's outcome is: also the part of a content, and what is
+known of somebody unconfirmed. Counts decide, not the recall logs: as long as a batch has somebody with a message and
+without a recall outcome it is issued (again). So a message that is reported after its batch was recalled goes too.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from broadcast_delivery.publish import publish
 SOURCE = "/broadcast-api"
 NO_MESSAGE_ID = "the message id is not known"
 
-left_to_recall: ColumnElement[bool] = batches.c.delivered > batches.c.recalled + batches.c.unrecalled
+left_to_recall: ColumnElement[bool] = batches.c.posted > batches.c.recalled + batches.c.unrecalled
 with_revokers: ColumnElement[bool] = and_(left_to_recall, batches.c.recall_issues > 0, ~batches.c.recall_sealed)
 waiting: ColumnElement[bool] = and_(left_to_recall, or_(batches.c.recall_issues == 0, batches.c.recall_sealed))
 
@@ -88,7 +89,7 @@ class RecallPlanner:
             select(func.count()).select_from(batches).where(batches.c.run_id == runs.c.id, which).scalar_subquery()
             for which in (waiting, with_revokers)
         ]
-        straggler = and_(runs.c.state == "recalled", runs.c.delivered > runs.c.recalled + runs.c.unrecalled)
+        straggler = and_(runs.c.state == "recalled", runs.c.posted > runs.c.recalled + runs.c.unrecalled)
         query = (
             select(runs, counts[0].label("waiting"), counts[1].label("with_revokers"))
             .where(or_(runs.c.state == "recalling", straggler), ~undecided)
@@ -181,7 +182,8 @@ def _by_age(connection: Connection, run: Row[Any]) -> deque[int]:
 
 
 _not_recalled: ColumnElement[bool] = and_(
-    deliveries.c.outcome == Outcome.DELIVERED.value, deliveries.c.recall_outcome.is_(None)
+    or_(deliveries.c.outcome == Outcome.DELIVERED.value, deliveries.c.message_ids.is_not(None)),
+    deliveries.c.recall_outcome.is_(None),
 )
 
 

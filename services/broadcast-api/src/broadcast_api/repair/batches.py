@@ -8,13 +8,11 @@ from sqlalchemy import Connection, Row, case, func, select
 
 from broadcast_api.adapters.schema import batches, deliveries
 from broadcast_api.adapters.timeline import kept
-from broadcast_api.duties.counting import SUMMED
+from broadcast_api.duties.counting import COLUMNS
 from broadcast_api.duties.freeze import UNREACHABLE_BATCH
 from broadcast_api.duties.outcome_rows import RECALLING
-from broadcast_api.repair.logs import Logs, Stored, expired, recall_columns, send_columns
+from broadcast_api.repair.logs import Logs, Stored, expired, recall_columns, received_something, send_columns
 from broadcast_contracts import Outcome
-
-COUNTED = ("delivered", "failed", "blocked", "unconfirmed", "skipped")
 
 
 def batch_of(batch_size: int) -> Any:
@@ -33,6 +31,7 @@ def counts_of_people(stored: Stored) -> dict[str, Any]:
     """The send counts of a batch, and its timeline, as its recipients have them."""
     outcomes = Counter(Outcome(person.outcome) for person in stored.people.values() if person.outcome)
     return {
+        "posted": sum(received_something(person) for person in stored.people.values()),
         "delivered": outcomes[Outcome.DELIVERED],
         "failed": sum(count for outcome, count in outcomes.items() if outcome.failed),
         "blocked": outcomes[Outcome.BLOCKED],
@@ -51,9 +50,9 @@ def recall_counts_of_people(stored: Stored) -> dict[str, int]:
 
 def run_differences(connection: Connection, run: Row[Any], announced: int | None) -> Iterator[str]:
     """A run and its batches; `announced` is how many people the log said it has. One moment, for SQL alone."""
-    sums = [func.coalesce(func.sum(batches.c[name]), 0).label(name) for name in SUMMED]
+    sums = [func.coalesce(func.sum(batches.c[name]), 0).label(name) for name in COLUMNS]
     summed = connection.execute(select(*sums).where(batches.c.run_id == run.id)).one()
-    for name in SUMMED:
+    for name in COLUMNS:
         if getattr(run, name) != getattr(summed, name):
             yield f"{name} {getattr(run, name)}, its batches {getattr(summed, name)}"
     sizes = sizes_of(connection, run)
@@ -116,7 +115,7 @@ def _send(run: Row[Any], stored: Stored, logs: Logs) -> Iterator[str]:
     if extra := state.results.keys() - stored.people.keys():
         yield f"the ledger has results of recipients {sorted(extra)[:5]}, who have no row"
     for i, person in stored.people.items():
-        yield from _columns(i, person, send_columns(person, state.results.get(i)))
+        yield from _columns(i, person, send_columns(person, state.results.get(i), state.kept.get(i)))
 
 
 def _recall(stored: Stored, logs: Logs) -> Iterator[str]:

@@ -79,19 +79,23 @@ def by_revoker(person: Row[Any]) -> bool:
     return person.recall_outcome is not None and person.recall_reason != NO_MESSAGE_ID
 
 
-def send_columns(person: Row[Any], result: Result | None) -> dict[str, Any]:
-    """The columns of a recipient as the log has them."""
-    if result is None:
-        return dict.fromkeys(("outcome", "reason", "message_ids", "sent_at", "answer"))
+def received_something(person: Row[Any]) -> bool:
+    """Whether a recall is about them."""
+    return person.outcome == Outcome.DELIVERED or person.message_ids is not None
+
+
+def send_columns(person: Row[Any], result: Result | None, kept: Result | None) -> dict[str, Any]:
+    """The columns of a recipient as the log has them; somebody pending may have messages that were `kept`."""
+    known = result or kept
     said: dict[str, Any] = {
-        "outcome": result.outcome.value,
-        "reason": result.reason or None,
-        "message_ids": ",".join(map(str, result.messages)) or None,
-        "sent_at": result.at or None,
-        "answer": result.answer.value if result.answer else None,
+        "outcome": result.outcome.value if result else None,
+        "reason": (result.reason or None) if result else None,
+        "message_ids": ",".join(map(str, known.messages)) or None if known else None,
+        "sent_at": known.at or None if known else None,
+        "answer": result.answer.value if result and result.answer else None,
     }
-    if result.chat is not None and person.recipient_id != NOBODY:
-        said["chat_id"] = result.chat
+    if known and known.chat is not None and person.recipient_id != NOBODY:
+        said["chat_id"] = known.chat
     return said
 
 

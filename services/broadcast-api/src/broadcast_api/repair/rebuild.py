@@ -263,7 +263,7 @@ def _plan(run: Row[Any], batch: Row[Any], logs: Logs) -> dict[str, Any]:
 
 def _nothing_sent() -> dict[str, Any]:
     """For the log to be written upon."""
-    counts = dict.fromkeys(("delivered", "failed", "blocked", "unconfirmed", "skipped"), 0)
+    counts = dict.fromkeys(("posted", "delivered", "failed", "blocked", "unconfirmed", "skipped"), 0)
     return {"version": 0, "closed_leg": 0, "in_flight": 0, "sealed": False, "timeline": {}, **counts}
 
 

@@ -151,7 +151,17 @@ def broadcast_page(
     )
 
 
-_FILTERS = ["pending", "delivered", "blocked", "deactivated", "not_started", "refused", "unconfirmed", "skipped"]
+_FILTERS = [
+    "pending",
+    "delivered",
+    "blocked",
+    "deactivated",
+    "not_started",
+    "refused",
+    "partly",
+    "unconfirmed",
+    "skipped",
+]
 
 
 def _history(page: Page, id: UUID) -> list[HistoryEntry]:

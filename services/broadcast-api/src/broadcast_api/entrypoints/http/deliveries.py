@@ -47,7 +47,9 @@ class DeliveryOut(BaseModel):
 
 
 Wanted = Annotated[
-    Literal["pending", "delivered", "blocked", "deactivated", "not_started", "refused", "unconfirmed", "skipped"]
+    Literal[
+        "pending", "delivered", "blocked", "deactivated", "not_started", "refused", "partly", "unconfirmed", "skipped"
+    ]
     | None,
     Query(description="only these"),
 ]
