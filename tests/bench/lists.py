@@ -11,11 +11,11 @@ from tests.support.system import System
 
 ROWS = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
-INSERT INTO broadcasts (id, bot, name, search, text, parse_mode, link_preview, silent, audience_id, status, stopping,
-    created_by_name, created_by_position, created_at, run, version)
-SELECT lower(hex(randomblob(16))), bot, name || i, search || i, text, parse_mode, link_preview, silent, audience_id,
-    'sent', stopping,
-    created_by_name, created_by_position, datetime('2026-01-01', '+' || i || ' seconds') || '.000000', run, version
+INSERT INTO broadcasts (id, bot, name, search, text, parse_mode, link_preview, silent, pictures_as_files, files,
+    audience_id, status, stopping, created_by_name, created_by_position, created_at, run, version)
+SELECT lower(hex(randomblob(16))), bot, name || i, search || i, text, parse_mode, link_preview, silent,
+    pictures_as_files, files, audience_id, 'sent', stopping, created_by_name, created_by_position,
+    datetime('2026-01-01', '+' || i || ' seconds') || '.000000', run, version
 FROM n, (SELECT * FROM broadcasts LIMIT 1)
 """
 

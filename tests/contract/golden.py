@@ -79,6 +79,9 @@ SAMPLES: tuple[Message, ...] = (
         text="Завтра в 10:00",
         parse_mode=ParseMode.NONE,
         audience_id=AUDIENCE,
+        attachments=(
+            File(sha256="0a" * 32, name="План.pdf", kind=FileKind.DOCUMENT, media_type="application/pdf", size=9),
+        ),
     ),
     BroadcastDeletedV1(broadcast_id=ID, version=3, at=AT, by=BY),
     TestRequestedV1(broadcast_id=ID, version=3, at=AT, by=BY, test=1),

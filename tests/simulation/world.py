@@ -22,10 +22,10 @@ from broadcast_api.adapters.schema import deliveries, metadata
 from broadcast_api.adapters.views import Views
 from broadcast_api.application.audiences import Audiences
 from broadcast_api.application.broadcasts import Broadcasts
-from broadcast_api.application.draft import Draft
 from broadcast_api.application.runs import Runs
 from broadcast_api.domain.broadcast import Broadcast, Status
 from broadcast_api.domain.call import Actor, Call
+from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import Refused
 from broadcast_api.duties.run import Duties, DutySettings
 from broadcast_contracts import Answer, BatchKey, RecallJobV1, RunControlV1, SendJobV1, decode

@@ -12,8 +12,15 @@ from tests.support.broadcast_api import Api
 
 
 @pytest.fixture
-async def app(database_url: str, event_store_url: str) -> AsyncIterator[FastAPI]:
+def nats_url() -> str:
+    """Nobody is there: only files need NATS."""
+    return "nats://127.0.0.1:1"
+
+
+@pytest.fixture
+async def app(database_url: str, event_store_url: str, nats_url: str) -> AsyncIterator[FastAPI]:
     settings = Settings(
+        nats_url=nats_url,
         database_url=database_url,
         event_store=event_store_url,
         bots=("main", "other"),

@@ -17,6 +17,7 @@ from broadcast_api.application.ports import Conflict
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast
 from broadcast_api.domain.call import Actor, Call
+from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import NotFound
 
 CALL = Call(Actor("Petrova", "HR"), "req-1", "key-1", "digest-1")
@@ -34,17 +35,7 @@ def audience() -> Audience:
 
 
 def broadcast() -> Broadcast:
-    return Broadcast.create(
-        uuid4(),
-        bot="main",
-        name="Собрание",
-        text="Завтра",
-        parse_mode="none",
-        link_preview=True,
-        silent=False,
-        audience_id=uuid4(),
-        call=CALL,
-    )
+    return Broadcast.create(uuid4(), bot="main", draft=Draft("Собрание", "Завтра", uuid4()), call=CALL)
 
 
 def test_an_aggregate_comes_back_as_it_was_stored(store: EventStore) -> None:
@@ -173,6 +164,18 @@ STORED: dict[str, dict[str, Any]] = {
         "silent": True,
         "audience_id": "7d444840-9dc0-11d1-b245-5ffdce74fad2",
     },
+    "broadcast.files_changed": {
+        "name": "Новое",
+        "text": "t",
+        "parse_mode": "HTML",
+        "link_preview": False,
+        "silent": True,
+        "audience_id": "7d444840-9dc0-11d1-b245-5ffdce74fad2",
+        "pictures_as_files": True,
+        "files": [
+            {"sha256": "0a" * 32, "name": "План.pdf", "kind": "document", "media_type": "application/pdf", "size": 9}
+        ],
+    },
     "broadcast.test_requested": {"test": 1, "recipient_id": 5},
     "broadcast.deleted": {},
 }
@@ -190,7 +193,8 @@ def test_events_stored_by_an_earlier_version_still_load(store: EventStore) -> No
     ]
     store.recorder.insert_events(rows)
     found = store.broadcast(id)
-    assert (found.version, found.deleted, found.run, found.leg, found.name, found.tests) == (14, True, 1, 4, "Новое", 1)
+    assert (found.version, found.deleted, found.run, found.leg, found.tests) == (15, True, 1, 4, 1)
+    assert (found.draft.name, [file.name for file in found.draft.files]) == ("Новое", ["План.pdf"])
     topics = {event.TOPIC for event in vars(Broadcast).values() if isinstance(event, type) and hasattr(event, "TOPIC")}
     assert topics == set(STORED)
 

@@ -16,6 +16,7 @@ from broadcast_api.application.runs import Runs
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast, Status
 from broadcast_api.domain.call import SYSTEM
+from broadcast_api.domain.draft import Draft
 from broadcast_api.duties.counting import counts_of
 from broadcast_contracts import Answer, BatchKey, Counts
 
@@ -60,11 +61,8 @@ class Stage:
         return self._stored(audience)
 
     def broadcast(self, audience_id: UUID | None = None, text: str = "hello") -> UUID:
-        draft = {"name": "news", "text": text, "parse_mode": "none", "link_preview": True, "silent": False}
-        audience_id = audience_id or self.audience()
-        return self._stored(
-            Broadcast.create(uuid4(), bot="main", **draft, audience_id=audience_id, call=SYSTEM)  # type: ignore[arg-type]
-        )
+        draft = Draft("news", text, audience_id or self.audience())
+        return self._stored(Broadcast.create(uuid4(), bot="main", draft=draft, call=SYSTEM))
 
     def sending(self, audience_id: UUID | None = None) -> UUID:
         """A broadcast whose run 1 has begun."""

@@ -1,13 +1,16 @@
 """The rules of a broadcast, told as sequences of commands."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
 from broadcast_api.domain.broadcast import Broadcast, Status
 from broadcast_api.domain.call import Actor, Call
+from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import (
+    AlreadyAttached,
     AlreadyStopping,
     KeyReused,
     NobodyToResendTo,
@@ -15,47 +18,38 @@ from broadcast_api.domain.errors import (
     NotAtRest,
     NotCreated,
     NotFound,
+    NothingToSend,
     NotRecallable,
     NotSending,
     NotSent,
     NotStopped,
+    OtherFiles,
     Refused,
+    TooManyFiles,
 )
-from broadcast_contracts import Answer
+from broadcast_contracts import Answer, File, FileKind
 
 AUDIENCE = UUID(int=7)
 CALL = Call(Actor("Petrova", "HR"), "req-1")
 COUNTS = {"total": 3}
 
 
+FILE = File(sha256="a" * 64, name="a.pdf", kind=FileKind.DOCUMENT, media_type="application/pdf", size=9)
+PICTURE = File(sha256="b" * 64, name="b.png", kind=FileKind.PHOTO, media_type="image/png", size=9)
+VIDEO = File(sha256="c" * 64, name="c.mp4", kind=FileKind.VIDEO, media_type="video/mp4", size=9)
+
+
 def created() -> Broadcast:
-    return Broadcast.create(
-        uuid4(),
-        bot="main",
-        name="Собрание",
-        text="Завтра",
-        parse_mode="none",
-        link_preview=True,
-        silent=False,
-        audience_id=AUDIENCE,
-        call=CALL,
-    )
+    return Broadcast.create(uuid4(), bot="main", draft=Draft("Собрание", "Завтра", AUDIENCE), call=CALL)
 
 
 def edit(broadcast: Broadcast, name: str = "Новое") -> None:
-    broadcast.edit(
-        name=name,
-        text="Завтра",
-        parse_mode="none",
-        link_preview=True,
-        silent=False,
-        audience_id=AUDIENCE,
-        call=CALL,
-    )
+    broadcast.edit(replace(broadcast.draft, name=name), CALL)
 
 
 COMMANDS: dict[str, Callable[[Broadcast], object]] = {
     "edit": edit,
+    "attach": lambda broadcast: broadcast.attach(FILE, 10, CALL),
     "delete": lambda broadcast: broadcast.delete(CALL),
     "test": lambda broadcast: broadcast.request_test(5, CALL),
     "send": lambda broadcast: broadcast.send("Все", CALL),
@@ -83,18 +77,19 @@ PATHS = {
     "deleted": ["delete"],
 }
 ALLOWED: dict[str, set[str]] = {
-    "created": {"edit", "delete", "test", "send"},
+    "created": {"edit", "attach", "delete", "test", "send"},
     "sending": {"stop"},
     "stopping": set(),
     "stopped": {"resume", "recall", "answer"},
     "resumed": {"stop"},
     "sent": {"recall", "answer", "resend"},
     "recalling": set(),
-    "created again": {"edit", "delete", "test", "send"},
+    "created again": {"edit", "attach", "delete", "test", "send"},
     "deleted": set(),
 }
 REFUSALS: dict[str, type[Refused]] = {
     "edit": NotCreated,
+    "attach": NotCreated,
     "delete": NotCreated,
     "test": NotCreated,
     "send": NotCreated,
@@ -219,6 +214,68 @@ def test_an_edit_that_changes_nothing_is_no_event() -> None:
     broadcast = created()
     edit(broadcast, "Собрание")
     assert broadcast.version == 1
+
+
+def with_files(*files: File) -> Broadcast:
+    broadcast = created()
+    for file in files:
+        broadcast.attach(file, 10, CALL)
+    return broadcast
+
+
+def test_files_are_attached_in_turn_renamed_moved_and_taken_away() -> None:
+    broadcast = with_files(FILE, PICTURE, VIDEO)
+    broadcast.order_files([VIDEO.sha256, FILE.sha256, PICTURE.sha256], CALL)
+    broadcast.rename_file(FILE.sha256, "План.pdf", CALL)
+    broadcast.remove_file(PICTURE.sha256, CALL)
+    assert [file.name for file in broadcast.draft.files] == ["c.mp4", "План.pdf"]
+
+
+def test_the_same_bytes_are_attached_once_and_so_many_files_at_most() -> None:
+    broadcast = with_files(FILE)
+    with pytest.raises(AlreadyAttached):
+        broadcast.attach(FILE.model_copy(update={"name": "copy.pdf"}), 10, CALL)
+    with pytest.raises(TooManyFiles):
+        broadcast.attach(PICTURE, 1, CALL)
+    assert broadcast.draft.files == (FILE,)
+
+
+def test_an_order_names_every_file_once() -> None:
+    broadcast = with_files(FILE, PICTURE)
+    for order in ([], [FILE.sha256], [FILE.sha256] * 2, [FILE.sha256, PICTURE.sha256, VIDEO.sha256]):
+        with pytest.raises(OtherFiles):
+            broadcast.order_files(order, CALL)
+    assert broadcast.draft.files == (FILE, PICTURE)
+
+
+def test_a_file_that_is_not_there_can_be_neither_renamed_nor_removed() -> None:
+    broadcast = with_files(FILE)
+    with pytest.raises(NotFound):
+        broadcast.rename_file(VIDEO.sha256, "x", CALL)
+    with pytest.raises(NotFound):
+        broadcast.remove_file(VIDEO.sha256, CALL)
+
+
+def test_an_edit_leaves_the_files_alone() -> None:
+    broadcast = with_files(FILE)
+    edit(broadcast)
+    assert broadcast.draft.files == (FILE,)
+
+
+def test_pictures_can_be_sent_as_files() -> None:
+    draft = replace(with_files(PICTURE, VIDEO).draft, pictures_as_files=True)
+    assert [file.kind for file in draft.content().files] == [FileKind.DOCUMENT, FileKind.VIDEO]
+    assert [file.kind for file in draft.files] == [FileKind.PHOTO, FileKind.VIDEO]
+
+
+def test_what_says_nothing_is_neither_sent_nor_tried_out() -> None:
+    broadcast = Broadcast.create(uuid4(), bot="main", draft=Draft("Плакат", "", AUDIENCE), call=CALL)
+    for press in (lambda: broadcast.send("Все", CALL), lambda: broadcast.request_test(5, CALL)):
+        with pytest.raises(NothingToSend):
+            press()
+    broadcast.attach(PICTURE, 10, CALL)
+    broadcast.send("Все", CALL)
+    assert broadcast.status is Status.SENDING
 
 
 def test_every_event_says_who_and_under_which_request() -> None:

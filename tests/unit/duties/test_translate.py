@@ -1,6 +1,7 @@
 """Every stored event of a broadcast has a public face; an audience has none."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -9,26 +10,32 @@ from eventsourcing.domain import AggregateEvent
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast
 from broadcast_api.domain.call import SYSTEM, Actor, Call
+from broadcast_api.domain.draft import Draft
 from broadcast_api.duties.translate import translate
-from broadcast_contracts import PUBLIC_EVENTS, Answer, BroadcastEvent, Cause, Counts, StopRequestedV1
+from broadcast_contracts import (
+    PUBLIC_EVENTS,
+    Answer,
+    BroadcastEditedV1,
+    BroadcastEvent,
+    Cause,
+    Counts,
+    File,
+    FileKind,
+    ParseMode,
+    StopRequestedV1,
+)
 from broadcast_contracts import Actor as PublicActor
 
 COUNTS = {"total": 3, "delivered": 2, "pending": 1}
 BY = Call(by=Actor("Анна", "press office"))
 
 
+PICTURE = File(sha256="0a" * 32, name="a.png", kind=FileKind.PHOTO, media_type="image/png", size=9)
+
+
 def new() -> Broadcast:
-    return Broadcast.create(
-        uuid4(),
-        bot="main",
-        name="news",
-        text="<b>hi</b>",
-        parse_mode="HTML",
-        link_preview=False,
-        silent=True,
-        audience_id=uuid4(),
-        call=BY,
-    )
+    draft = Draft("news", "<b>hi</b>", uuid4(), ParseMode.HTML, link_preview=False, silent=True, pictures_as_files=True)
+    return Broadcast.create(uuid4(), bot="main", draft=draft, call=BY)
 
 
 def a_life() -> list[AggregateEvent]:
@@ -36,8 +43,8 @@ def a_life() -> list[AggregateEvent]:
     deleted = new()
     deleted.delete(BY)
     broadcast = new()
-    draft = {"name": "new name", "text": "hi", "parse_mode": "none", "link_preview": True, "silent": False}
-    broadcast.edit(**draft, audience_id=uuid4(), call=BY)  # type: ignore[arg-type]
+    broadcast.edit(replace(broadcast.draft, name="new name"), BY)
+    broadcast.attach(PICTURE, 10, BY)
     broadcast.request_test(7, BY)
     broadcast.send("all", BY)
     broadcast.record_frozen(1, 3, 1)
@@ -66,7 +73,7 @@ def test_every_public_event_is_told_by_some_stored_one() -> None:
 
 
 def test_versions_are_those_of_the_aggregate() -> None:
-    assert [event.version for event in public()] == [1, 2, *range(1, 16)][: len(a_life())]
+    assert [event.version for event in public()] == [1, 2, *range(1, 17)][: len(a_life())]
 
 
 def test_an_event_says_who_did_it_or_that_it_was_the_system() -> None:
@@ -80,6 +87,12 @@ def test_reasons_and_counts_are_told() -> None:
     requested = next(event for event in told if isinstance(event, StopRequestedV1))
     assert (requested.cause, requested.detail) == (Cause.CONTENT_REFUSED, "can't parse")
     assert {event.counts for event in told if hasattr(event, "counts")} == {Counts(**COUNTS)}
+
+
+def test_a_file_that_was_attached_is_told_with_the_whole_broadcast_as_recipients_get_it() -> None:
+    *_, told = (event for event in public() if isinstance(event, BroadcastEditedV1))
+    assert (told.title, told.text) == ("new name", "<b>hi</b>")
+    assert told.attachments == (PICTURE.model_copy(update={"kind": FileKind.DOCUMENT}),)
 
 
 def test_an_audience_stays_inside() -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-from broadcast_contracts.content import ParseMode
+from broadcast_contracts.content import MOST_FILES, File, ParseMode
 from broadcast_contracts.envelope import Message
 from broadcast_contracts.outcomes import Answer
 
@@ -85,21 +85,23 @@ class BroadcastCreatedV1(BroadcastEvent):
 
     bot: str
     title: str
-    text: str
+    text: str = Field(description="may be empty: a broadcast of files alone, which may yet be attached")
     parse_mode: ParseMode
     audience_id: UUID
+    attachments: tuple[File, ...] = Field((), max_length=MOST_FILES)
 
 
 class BroadcastEditedV1(BroadcastEvent):
-    """Its name, text, options or audience were changed; the whole new state is given."""
+    """Its name, text, options, attachments or audience were changed; the whole new state is given."""
 
     type: ClassVar[str] = "broadcasts.event.edited.v1"
     name: ClassVar[str] = "edited"
 
     title: str
-    text: str
+    text: str = Field(description="may be empty: a broadcast of files alone, which may yet be attached")
     parse_mode: ParseMode
     audience_id: UUID
+    attachments: tuple[File, ...] = Field((), max_length=MOST_FILES)
 
 
 class BroadcastDeletedV1(BroadcastEvent):

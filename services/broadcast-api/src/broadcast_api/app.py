@@ -16,7 +16,9 @@ from broadcast_api.adapters.doubts import Doubts
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.imports import Imports
 from broadcast_api.adapters.queries import Queries
+from broadcast_api.adapters.vault import Vault
 from broadcast_api.adapters.views import Views
+from broadcast_api.application.attachments import Attachments, Limits
 from broadcast_api.application.audiences import Audiences
 from broadcast_api.application.broadcasts import Broadcasts
 from broadcast_api.application.runs import Runs
@@ -53,12 +55,13 @@ MakeDuties = Callable[[Settings, Database, EventStore, Runs], Duties]
 
 
 def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
-    """The ASGI application; without `duties` it needs no NATS, and nothing that was recorded is carried out."""
+    """The ASGI application. Without `duties` nothing that was recorded is carried out; files need NATS all the same."""
     database = Database(settings.database_url)
     database.create_schema()
     store = EventStore(settings.event_store)
     views = Views(database, store, settings.batch_size)
     background = duties and duties(settings, database, store, Runs(store, views))
+    vault = Vault(settings.nats_url)
     directory, queries, imports = Directory(database), Queries(database), Imports(database)
 
     def faults() -> dict[str, str]:
@@ -85,14 +88,18 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(imports.close)
+            await vault.close()
             store.close()
             database.close()
 
+    wake = background.wake if background else _nobody
+    broadcasts = Broadcasts(store, views, directory, Doubts(database), settings.bots, wake)
+    limits = Limits(settings.attachment_max_bytes, settings.attachments_max, settings.attachment_types)
     services = Services(
         bots=settings.bots,
-        broadcasts=Broadcasts(
-            store, views, directory, Doubts(database), settings.bots, background.wake if background else _nobody
-        ),
+        broadcasts=broadcasts,
+        attachments=Attachments(store, broadcasts, limits),
+        vault=vault,
         audiences=Audiences(store, views, directory, settings.bots),
         directory=directory,
         imports=imports,

@@ -20,6 +20,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from broadcast_api.adapters.event_store import environment
+from broadcast_api.application.filetypes import TYPES, USUAL
+from broadcast_contracts import MOST_FILES
 from broadcast_contracts.topology import BOT_NAME
 from broadcast_delivery.connection import NatsSettings, options
 from broadcast_delivery.settings_folder import settings_folder
@@ -66,6 +68,10 @@ class Settings(BaseSettings, NatsSettings):
     test_wait_seconds: PositiveFloat = Field(15, description="how long a test message is waited for")
     live_poll_seconds: PositiveFloat = 0.5
     heartbeat_seconds: PositiveFloat = 15
+    attachment_max_bytes: int = Field(5 * 1024**2, ge=1, le=50 * 1024**2, description="bots may send 50 MB (Bot API)")
+    attachments_max: int = Field(MOST_FILES, ge=1, le=MOST_FILES, description="files of a broadcast")
+    attachment_types: Annotated[tuple[str, ...], NoDecode] = Field(USUAL, description="media types")
+    attachment_grace_seconds: PositiveFloat = Field(3600, description="a file that nothing uses is kept for so long")
     groups: bool = Field(False, description="groups and channels may be recipients, too")
     telegram_url: str = "https://api.telegram.org"
     door: Annotated[dict[str, Literal["off", "webhook", "polling"]], NoDecode] = Field({"": "off"})
@@ -79,7 +85,15 @@ class Settings(BaseSettings, NatsSettings):
         """A plain `postgresql://` address, as database operators hand it out, is the same for both stores."""
         return url.replace("postgresql://", "postgresql+psycopg://", 1) if isinstance(url, str) else url
 
-    @field_validator("bots", mode="before")
+    @field_validator("attachment_types")
+    @classmethod
+    def _recognisable(cls, types: tuple[str, ...]) -> tuple[str, ...]:
+        for name in types:
+            if name not in TYPES:
+                raise ValueError(f"{name!r} is not recognised; these are: {', '.join(sorted(TYPES))}")
+        return types
+
+    @field_validator("bots", "attachment_types", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value

@@ -191,6 +191,8 @@ broadcasts = Table(
     Column("parse_mode", String(16), nullable=False),
     Column("link_preview", Boolean, nullable=False),
     Column("silent", Boolean, nullable=False),
+    Column("pictures_as_files", Boolean, nullable=False, default=False),
+    Column("files", JSON, nullable=False, default=list),
     Column("audience_id", Uuid, nullable=False),
     Column("status", String(16), nullable=False),
     Column("stopping", Boolean, nullable=False, default=False),
@@ -210,7 +212,10 @@ broadcasts = Table(
     Index("broadcasts_by_status_and_sending", "status", "sent_at", "id"),
     Index("broadcasts_by_audience", "audience_id"),
 )
-"""The list that officials see; `search` is the name in lower case, `sent_at` when the latest run started."""
+"""The list that officials see; `search` is the name in lower case, `sent_at` when the latest run started.
+
+`files` are `broadcast_contracts.File` as JSON, with the kinds that suit them, whatever `pictures_as_files` says.
+"""
 
 runs = Table(
     "runs",

@@ -24,10 +24,11 @@ from broadcast_api.adapters.schema import (
 )
 from broadcast_api.adapters.schema import recipients as directory
 from broadcast_api.domain.audience import Audience
-from broadcast_api.domain.broadcast import Broadcast, Status
+from broadcast_api.domain.broadcast import Broadcast, Status, draft_of
+from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import BadDefinition
 from broadcast_api.domain.rules import NOBODY
-from broadcast_contracts import Answer, Content, Outcome
+from broadcast_contracts import Answer, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -138,15 +139,8 @@ def apply(connection: Connection, event: AggregateEvent, batch_size: int) -> Non
 
 
 def _content(event: Broadcast.Created | Broadcast.Edited) -> dict[str, Any]:
-    return {
-        "name": event.name,
-        "search": event.name.lower(),
-        "text": event.text,
-        "parse_mode": event.parse_mode,
-        "link_preview": event.link_preview,
-        "silent": event.silent,
-        "audience_id": UUID(event.audience_id),
-    }
+    draft = draft_of(event)
+    return {**draft.stated(), "audience_id": draft.audience_id, "search": draft.name.lower()}
 
 
 def _created(event: Broadcast.Created) -> dict[str, Any]:
@@ -194,19 +188,22 @@ def _decide(
 def _start_run(connection: Connection, broadcast_id: UUID, run: int, state: str, batch_size: int, at: datetime) -> None:
     """The content is what the broadcast says at this point of the log."""
     row = connection.execute(select(broadcasts).where(broadcasts.c.id == broadcast_id)).one()
-    content = Content(text=row.text, parse_mode=row.parse_mode, link_preview=row.link_preview, silent=row.silent)
     connection.execute(
         insert(runs).values(
             broadcast_id=broadcast_id,
             run=run,
             bot=row.bot,
             audience_id=row.audience_id,
-            content=content.model_dump(mode="json"),
+            content=_content_of(row),
             state=state,
             started_at=at,
             batch_size=batch_size,
         )
     )
+
+
+def _content_of(row: Any) -> dict[str, Any]:
+    return Draft.read(row._asdict()).content().model_dump(mode="json")
 
 
 def _write_audience_out(connection: Connection, broadcast_id: UUID, run: int) -> None:
@@ -230,8 +227,7 @@ def _test(connection: Connection, event: Broadcast.TestRequested, at: datetime) 
     if connection.scalar(select(runs.c.id).where(of_tests)) is None:
         _start_run(connection, id, 0, "test", 1, at)
     row = connection.execute(select(broadcasts).where(broadcasts.c.id == id)).one()
-    content = Content(text=row.text, parse_mode=row.parse_mode, link_preview=row.link_preview, silent=row.silent)
-    _run(connection, id, 0, content=content.model_dump(mode="json"))
+    _run(connection, id, 0, content=_content_of(row))
     run_id = connection.scalar(select(runs.c.id).where(of_tests))
     chat_id = connection.scalar(select(directory.c.chat_id).where(directory.c.id == event.recipient_id))
     gone = {"outcome": Outcome.REFUSED, "reason": "not in the directory, or without a chat"} if chat_id is None else {}

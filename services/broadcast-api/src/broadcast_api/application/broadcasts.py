@@ -1,15 +1,17 @@
 """What officials do with broadcasts. Synchronous: call it from a thread."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from broadcast_api.application.draft import Draft, checked
+from broadcast_api.application.draft import checked
 from broadcast_api.application.obey import obey
 from broadcast_api.application.ports import Conflict, Doubts, People, ReadModels, Store
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast
 from broadcast_api.domain.call import Call
+from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import (
     AudienceArchived,
     AudienceEmpty,
@@ -46,13 +48,13 @@ class Broadcasts:
         self._store, self._views, self._people, self._doubts = store, views, people, doubts
         self._bots, self._wake = bots, wake
 
-    def create(self, bot: str, draft: Draft, call: Call) -> Broadcast:
-        """Draw one up."""
+    def create(self, bot: str, draft: Draft, call: Call, *, text_needed: bool = True) -> Broadcast:
+        """Draw one up; without `text_needed` it may be one of files alone, which are attached afterwards."""
         id = id_of_key("broadcast", call.key)
         try:
             return self._again(id, call)
         except NotFound:
-            broadcast = self._new(id, bot, draft, call)
+            broadcast = self._new(id, bot, checked(draft, text_needed=text_needed), call)
         try:
             self._store.append(broadcast)
         except Conflict:
@@ -62,18 +64,19 @@ class Broadcasts:
         return broadcast
 
     def edit(self, id: UUID, changes: dict[str, Any], call: Call, expected: int | None = None) -> Broadcast:
-        """Change some of the fields of `Draft`."""
+        """Change some of the fields of `Draft`; the files have commands of their own."""
 
         def decide(broadcast: Broadcast) -> None:
-            draft = checked(Draft(**{**_draft(broadcast), **changes}))
+            draft = replace(broadcast.draft, **changes)
+            draft = checked(draft, text_needed=bool(broadcast.draft.text) and not draft.files)
             self._audience(draft.audience_id, broadcast.bot)
-            broadcast.edit(**{name: getattr(draft, name) for name in _FIELDS}, call=call)
+            broadcast.edit(draft, call)
 
-        return self._obey(id, decide, call, expected)
+        return self.obey(id, decide, call, expected)
 
     def delete(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
         """Throw it away."""
-        return self._obey(id, lambda broadcast: broadcast.delete(call), call, expected)
+        return self.obey(id, lambda broadcast: broadcast.delete(call), call, expected)
 
     def request_test(self, id: UUID, recipient_id: int, call: Call) -> int:
         """Send it to one person, outside any run; answers the number of the test."""
@@ -83,29 +86,29 @@ class Broadcasts:
             if unknown := self._people.unknown(broadcast.bot, [recipient_id]):
                 raise UnknownRecipients(ids=unknown)
 
-        broadcast = self._obey(id, decide, call, None)
+        broadcast = self.obey(id, decide, call, None)
         return broadcast.test_of_key[call.key] if call.key else broadcast.tests
 
     def send(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
         """Open a new run."""
 
         def decide(broadcast: Broadcast) -> None:
-            audience = self._store.audience(broadcast.audience_id)
+            audience = self._store.audience(broadcast.draft.audience_id)
             broadcast.send(audience.name, call)  # a refusal by state comes before any word about the audience
             if audience.archived:
                 raise AudienceArchived
             if not self._people.anybody(audience.bot, audience.id, audience.definition):
                 raise AudienceEmpty(audience=audience.name)
 
-        return self._obey(id, decide, call, expected)
+        return self.obey(id, decide, call, expected)
 
     def stop(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
         """Ask for a stop."""
-        return self._obey(id, lambda broadcast: broadcast.stop(Cause.OPERATOR, "", call), call, expected)
+        return self.obey(id, lambda broadcast: broadcast.stop(Cause.OPERATOR, "", call), call, expected)
 
     def resume(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
         """Go on with those not yet attempted."""
-        return self._obey(id, lambda broadcast: broadcast.resume(call), call, expected)
+        return self.obey(id, lambda broadcast: broadcast.resume(call), call, expected)
 
     def answer(
         self, id: UUID, answer: Answer, recipients: Sequence[int] | None, call: Call, expected: int | None = None
@@ -119,7 +122,7 @@ class Broadcasts:
             if ids and (others := self._doubts.others(broadcast.id, broadcast.run, ids)):
                 raise NotUnconfirmed(ids=others[:20])
 
-        return self._obey(id, decide, call, expected)
+        return self.obey(id, decide, call, expected)
 
     def resend(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
         """Go on with those who could not be reached then and can be now."""
@@ -127,13 +130,14 @@ class Broadcasts:
         def decide(broadcast: Broadcast) -> None:
             broadcast.resend(self._doubts.reachable_again(broadcast.id, broadcast.run), call)
 
-        return self._obey(id, decide, call, expected)
+        return self.obey(id, decide, call, expected)
 
     def recall(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
         """Delete what the latest run delivered."""
-        return self._obey(id, lambda broadcast: broadcast.recall(call), call, expected)
+        return self.obey(id, lambda broadcast: broadcast.recall(call), call, expected)
 
-    def _obey(self, id: UUID, decide: Callable[[Broadcast], None], call: Call, expected: int | None) -> Broadcast:
+    def obey(self, id: UUID, decide: Callable[[Broadcast], None], call: Call, expected: int | None) -> Broadcast:
+        """Carry out a command: `decide` calls it on the aggregate, again where somebody else was faster."""
         broadcast = obey(self._store, lambda: self._store.broadcast(id), decide, call, expected)
         self._views.catch_up()
         self._wake()
@@ -148,9 +152,8 @@ class Broadcasts:
     def _new(self, id: UUID, bot: str, draft: Draft, call: Call) -> Broadcast:
         if bot not in self._bots:
             raise UnknownBot(bot=bot)
-        draft = checked(draft)
         self._audience(draft.audience_id, bot)
-        return Broadcast.create(id, bot=bot, **{name: getattr(draft, name) for name in _FIELDS}, call=call)
+        return Broadcast.create(id, bot=bot, draft=draft, call=call)
 
     def _audience(self, id: UUID, bot: str) -> Audience:
         try:
@@ -160,10 +163,3 @@ class Broadcasts:
         if audience.bot != bot:
             raise OtherBot(bot=bot, audience_bot=audience.bot)
         return audience
-
-
-_FIELDS = ("name", "text", "parse_mode", "link_preview", "silent", "audience_id")
-
-
-def _draft(broadcast: Broadcast) -> dict[str, Any]:
-    return {name: getattr(broadcast, name) for name in _FIELDS}

@@ -1,32 +1,21 @@
 """What an official wrote, checked before it is recorded."""
 
 import unicodedata
-from dataclasses import dataclass, replace
-from uuid import UUID
+from dataclasses import replace
 
+from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import BadName, BadText
-from broadcast_contracts import ParseMode
 from broadcast_telegram.formatting import FormattingError, check
 
 NAME_MAX = 200
 SOURCE_MAX = 65_536  # what a job can carry; far above 4096 characters with any sensible markup
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """Everything of a broadcast that can be edited."""
-
-    name: str
-    text: str
-    audience_id: UUID
-    parse_mode: ParseMode = ParseMode.NONE
-    link_preview: bool = True
-    silent: bool = False
-
-
-def checked(draft: Draft) -> Draft:
+def checked(draft: Draft, *, text_needed: bool = True) -> Draft:
     """The draft with its name trimmed; raises `BadName` or `BadText`."""
     name = clean_name(draft.name)
+    if not draft.text and not text_needed:
+        return replace(draft, name=name)
     if len(draft.text) > SOURCE_MAX:
         raise BadText(reason="message is too long", byte_offset=None)
     if "\0" in draft.text:

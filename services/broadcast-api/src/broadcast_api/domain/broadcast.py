@@ -1,25 +1,36 @@
 """A broadcast: what may be done with it in which state. Rules stand in the commands; events only assign."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
 from broadcast_api.domain.call import SYSTEM, Call, Obeyed, already_obeyed
+from broadcast_api.domain.draft import FIELDS, Draft
 from broadcast_api.domain.errors import (
+    AlreadyAttached,
     AlreadyStopping,
     NobodyToResendTo,
     NobodyUnconfirmed,
     NotAtRest,
     NotCreated,
     NotFound,
+    NothingToSend,
     NotRecallable,
     NotSending,
     NotSent,
     NotStopped,
+    OtherFiles,
+    TooManyFiles,
     WrongState,
 )
-from broadcast_contracts import Answer
+from broadcast_contracts import Answer, File
+
+Stated = Sequence[dict[str, Any]]
+"""Files as events keep them."""
 
 
 class Status(StrEnum):
@@ -49,6 +60,8 @@ class Broadcast(Aggregate):
         link_preview: bool
         silent: bool
         audience_id: str
+        pictures_as_files: bool = False
+        files: Stated = ()
 
     class Edited(Event):
         """The whole new state of what can be edited."""
@@ -60,11 +73,16 @@ class Broadcast(Aggregate):
         link_preview: bool
         silent: bool
         audience_id: str
+        pictures_as_files: bool = False
+        files: Stated = ()
 
         def assign(self, aggregate: "Broadcast") -> None:
-            aggregate.name, aggregate.text, aggregate.parse_mode = self.name, self.text, self.parse_mode
-            aggregate.link_preview, aggregate.silent = self.link_preview, self.silent
-            aggregate.audience_id = UUID(self.audience_id)
+            aggregate.draft = draft_of(self)
+
+    class FilesChanged(Edited):
+        """A file was attached, renamed, moved or taken away; of the whole state only `files` differs."""
+
+        TOPIC = "broadcast.files_changed"
 
     class Deleted(Event):
         TOPIC = "broadcast.deleted"
@@ -174,11 +192,19 @@ class Broadcast(Aggregate):
             aggregate.status = Status.CREATED
 
     def __init__(
-        self, bot: str, name: str, text: str, parse_mode: str, link_preview: bool, silent: bool, audience_id: str
+        self,
+        bot: str,
+        name: str,
+        text: str,
+        parse_mode: str,
+        link_preview: bool,
+        silent: bool,
+        audience_id: str,
+        pictures_as_files: bool = False,
+        files: Stated = (),
     ) -> None:
-        self.bot, self.name, self.text, self.parse_mode = bot, name, text, parse_mode
-        self.link_preview, self.silent = link_preview, silent
-        self.audience_id = UUID(audience_id)
+        self.bot = bot
+        self.draft = Draft.read(locals())
         self.status = Status.CREATED
         self.stopping = self.deleted = False
         self.run = self.leg = self.tests = self.frozen_run = 0
@@ -186,63 +212,61 @@ class Broadcast(Aggregate):
         self.test_of_key: dict[str, int] = {}
 
     @classmethod
-    def create(
-        cls,
-        id: UUID,
-        *,
-        bot: str,
-        name: str,
-        text: str,
-        parse_mode: str,
-        link_preview: bool,
-        silent: bool,
-        audience_id: UUID,
-        call: Call,
-    ) -> "Broadcast":
+    def create(cls, id: UUID, *, bot: str, draft: Draft, call: Call) -> "Broadcast":
         """A new broadcast. The text must have been checked: what Telegram makes of it is no rule of this class."""
-        return cls._create(
-            cls.Created,
-            id=id,
-            bot=bot,
-            name=name,
-            text=text,
-            parse_mode=parse_mode,
-            link_preview=link_preview,
-            silent=silent,
-            audience_id=str(audience_id),
-            **call.fields(),
-        )
+        return cls._create(cls.Created, id=id, bot=bot, **draft.stated(), **call.fields())
 
     def obeyed(self, call: Call) -> bool:
         """Whether this very request was obeyed before."""
         return already_obeyed(self.handled, call)
 
-    def edit(
-        self,
-        *,
-        name: str,
-        text: str,
-        parse_mode: str,
-        link_preview: bool,
-        silent: bool,
-        audience_id: UUID,
-        call: Call,
-    ) -> None:
+    def edit(self, draft: Draft, call: Call) -> None:
         """Change what will be sent, and to whom. Changes nothing when nothing differs."""
         self._require(Status.CREATED, NotCreated)
-        new = (name, text, parse_mode, link_preview, silent, audience_id)
-        if new == (self.name, self.text, self.parse_mode, self.link_preview, self.silent, self.audience_id):
-            return
-        self.trigger_event(
-            self.Edited,
-            name=name,
-            text=text,
-            parse_mode=parse_mode,
-            link_preview=link_preview,
-            silent=silent,
-            audience_id=str(audience_id),
-            **call.fields(),
-        )
+        if draft != self.draft:
+            self.trigger_event(self.Edited, **draft.stated(), **call.fields())
+
+    def attach(self, file: File, most: int, call: Call) -> None:
+        """Put a file behind the others, `most` files altogether; the same bytes once."""
+        self._require(Status.CREATED, NotCreated)
+        for other in self.draft.files:
+            if other.sha256 == file.sha256:
+                raise AlreadyAttached(name=other.name)
+        self.room_for_file(most)
+        self._change_files((*self.draft.files, file), call)
+
+    def file(self, sha256: str) -> File:
+        """An attached file that may be changed; raises `NotFound`."""
+        self._require(Status.CREATED, NotCreated)
+        for file in self.draft.files:
+            if file.sha256 == sha256:
+                return file
+        raise NotFound("attachment", sha256)
+
+    def room_for_file(self, most: int) -> None:
+        """Raises what `attach` would raise whatever the file is."""
+        self._require(Status.CREATED, NotCreated)
+        if len(self.draft.files) >= most:
+            raise TooManyFiles(most=most)
+
+    def rename_file(self, sha256: str, name: str, call: Call) -> None:
+        """What recipients see."""
+        file = self.file(sha256)
+        renamed = file.model_copy(update={"name": name})
+        self._change_files(tuple(renamed if other is file else other for other in self.draft.files), call)
+
+    def remove_file(self, sha256: str, call: Call) -> None:
+        """Take a file away."""
+        file = self.file(sha256)
+        self._change_files(tuple(other for other in self.draft.files if other is not file), call)
+
+    def order_files(self, order: list[str], call: Call) -> None:
+        """Show the files in this order, which must name each of them once."""
+        self._require(Status.CREATED, NotCreated)
+        by_id = {file.sha256: file for file in self.draft.files}
+        if sorted(order) != sorted(by_id):
+            raise OtherFiles(files=list(by_id))
+        self._change_files(tuple(by_id[id] for id in order), call)
 
     def delete(self, call: Call) -> None:
         """Throw it away."""
@@ -252,13 +276,15 @@ class Broadcast(Aggregate):
     def request_test(self, recipient_id: int, call: Call) -> int:
         """Send it to one person, outside any run; answers the number of the test (1, 2, 3…)."""
         self._require(Status.CREATED, NotCreated)
+        self._require_something()
         self.trigger_event(self.TestRequested, test=self.tests + 1, recipient_id=recipient_id, **call.fields())
         return self.tests
 
     def send(self, audience_name: str, call: Call) -> None:
         """Open a new run."""
         self._require(Status.CREATED, NotCreated)
-        audience = {"audience_id": str(self.audience_id), "audience_name": audience_name}
+        self._require_something()
+        audience = {"audience_id": str(self.draft.audience_id), "audience_name": audience_name}
         self.trigger_event(self.SendingStarted, run=self.run + 1, **audience, **call.fields())
 
     def stop(self, cause: str, detail: str, call: Call) -> None:
@@ -321,6 +347,14 @@ class Broadcast(Aggregate):
         if run == self.run and self.status is Status.RECALLING:
             self.trigger_event(self.Recalled, run=run, counts=counts, **SYSTEM.fields())
 
+    def _change_files(self, files: tuple[File, ...], call: Call) -> None:
+        if files != self.draft.files:
+            self.trigger_event(self.FilesChanged, **replace(self.draft, files=files).stated(), **call.fields())
+
+    def _require_something(self) -> None:
+        if self.draft.is_empty:
+            raise NothingToSend
+
     def _require(self, status: Status, refusal: type[WrongState]) -> None:
         self._exists()
         if self.status is not status:
@@ -334,3 +368,8 @@ class Broadcast(Aggregate):
     def _exists(self) -> None:
         if self.deleted:
             raise NotFound("broadcast", self.id)
+
+
+def draft_of(event: Broadcast.Created | Broadcast.Edited) -> Draft:
+    """What the broadcast says from this event on."""
+    return Draft.read({name: getattr(event, name) for name in FIELDS})

@@ -1,6 +1,7 @@
 """Who asks for a command, and how the same request is recognised when it comes again."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eventsourcing.domain import Aggregate
@@ -27,6 +28,10 @@ class Call:
     request_id: str = ""
     key: str = ""
     digest: str = ""
+
+    def about(self, asked: bytes) -> "Call":
+        """The same call with the fingerprint of what is asked."""
+        return replace(self, digest=hashlib.sha256(asked).hexdigest()[:32])
 
     def fields(self) -> dict[str, Any]:
         """What every event records of its request."""

@@ -115,6 +115,42 @@ class NobodyToResendTo(Refused):
     code = "nobody_to_resend_to"
 
 
+class NothingToSend(Refused):
+    """There is neither a text nor a file."""
+
+    code = "nothing_to_send"
+
+
+class TooManyFiles(Refused):
+    """The broadcast has as many files as it may."""
+
+    code = "too_many_files"
+
+
+class AlreadyAttached(Refused):
+    """A file with the same bytes is attached."""
+
+    code = "already_attached"
+
+
+class OtherFiles(Refused):
+    """The order names other files than the broadcast has."""
+
+    code = "other_files"
+
+
+class StorageFull(Refused):
+    """There is no room for another file."""
+
+    code = "storage_full"
+
+
+class StorageAway(Refused):
+    """Where the files are kept does not answer."""
+
+    code = "storage_away"
+
+
 class AudienceEmpty(Refused):
     """Nobody at all is in the audience."""
 
@@ -177,6 +213,46 @@ class BadText(Unusable):
     """Telegram would refuse the text; `byte_offset` says where, if it would."""
 
     code = "bad_text"
+
+
+class BadFile(Unusable):
+    """The file cannot be attached, whatever it is called."""
+
+
+class FileEmpty(BadFile):
+    """It has no bytes."""
+
+    code = "file_empty"
+
+
+class FileRuns(BadFile):
+    """A computer would run it, or something inside it."""
+
+    code = "file_runs"
+
+
+class FileMacros(BadFile):
+    """A document that holds macros."""
+
+    code = "file_macros"
+
+
+class FileMarkup(BadFile):
+    """HTML, SVG or XML: a browser would run the scripts in it."""
+
+    code = "file_markup"
+
+
+class FileUnknown(BadFile):
+    """Nothing that is known here."""
+
+    code = "file_unknown"
+
+
+class FileNotAllowed(BadFile):
+    """Known, and not on the operator's list."""
+
+    code = "file_not_allowed"
 
 
 class BadDefinition(Unusable):

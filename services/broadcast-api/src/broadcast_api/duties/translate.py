@@ -7,7 +7,7 @@ from uuid import UUID
 from eventsourcing.domain import AggregateEvent
 
 from broadcast_api.domain.audience import Audience
-from broadcast_api.domain.broadcast import Broadcast
+from broadcast_api.domain.broadcast import Broadcast, draft_of
 from broadcast_contracts import (
     Actor,
     Answer,
@@ -22,7 +22,6 @@ from broadcast_contracts import (
     BroadcastStoppedV1,
     Cause,
     Counts,
-    ParseMode,
     RecallRequestedV1,
     ResendRequestedV1,
     SendingResumedV1,
@@ -82,9 +81,11 @@ def _common(event: Broadcast.Event | Broadcast.Created) -> dict[str, Any]:
 
 
 def _content(event: Broadcast.Created | Broadcast.Edited) -> dict[str, Any]:
+    draft = draft_of(event)
     return {
-        "title": event.name,
-        "text": event.text,
-        "parse_mode": ParseMode(event.parse_mode),
-        "audience_id": UUID(event.audience_id),
+        "title": draft.name,
+        "text": draft.text,
+        "parse_mode": draft.parse_mode,
+        "audience_id": draft.audience_id,
+        "attachments": draft.shown_files,
     }

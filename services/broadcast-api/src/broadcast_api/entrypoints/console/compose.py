@@ -7,9 +7,10 @@ from uuid import UUID
 from fastapi import Response
 from markupsafe import Markup
 
-from broadcast_api.application.draft import SOURCE_MAX, Draft
+from broadcast_api.application.draft import SOURCE_MAX
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.call import Actor
+from broadcast_api.domain.draft import FIELDS, Draft
 from broadcast_api.domain.errors import BadName, BadText, NotCreated, NotFound, Refused, UnknownAudience, UnknownBot
 from broadcast_api.entrypoints.console.broadcasts import broadcast_page
 from broadcast_api.entrypoints.console.bubble import bubble
@@ -109,7 +110,7 @@ def save(id: UUID, page: Viewed, form: Posted) -> Response:
     if "check" in form:
         return _form_page(page, row, _values(form))
     draft = _draft(form)
-    changes = {name: getattr(draft, name) for name in Draft.__dataclass_fields__}
+    changes = {name: getattr(draft, name) for name in FIELDS if name != "files"}
     try:
         page.door.broadcasts.edit(id, changes, page.call(form), form.version)
     except NotCreated as error:

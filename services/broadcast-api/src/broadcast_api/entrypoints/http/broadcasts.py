@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from broadcast_api.adapters.listing import Sort
-from broadcast_api.application.draft import Draft
 from broadcast_api.domain.broadcast import Status
+from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import NotFound, Stale
 from broadcast_api.entrypoints.http.catalogue import Language
 from broadcast_api.entrypoints.http.context import Caller, Door, IfMatch, IfMatchRequired, InLanguage, Services, etag
@@ -43,8 +43,8 @@ def list_broadcasts(
 
 @router.post("", status_code=201, summary="Draw up a broadcast", responses=documented(400, 413, 422))
 def create(body: NewBroadcast, door: Door, call: Caller, language: InLanguage, response: Response) -> BroadcastOut:
-    draft = Draft(body.name, body.text, body.audience_id, body.parse_mode, body.link_preview, body.silent)
-    created = door.broadcasts.create(body.bot, draft, call)
+    draft = Draft(**body.model_dump(exclude={"bot"}))
+    created = door.broadcasts.create(body.bot, draft, call, text_needed="text" in body.model_fields_set)
     response.headers["Location"] = f"/v1/broadcasts/{created.id}"
     return show(door, created.id, language, response)
 

@@ -170,6 +170,90 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("Nobody could be told apart", "A file of people needs the column chat_id or external_id."),
         "ru": ("Людей не различить", "В файле нужен столбец chat_id или external_id."),
     },
+    "nothing_to_send": {
+        "en": ("Nothing to send", "The broadcast has neither a text nor a file."),
+        "ru": ("Нечего отправлять", "В рассылке нет ни текста, ни файлов."),
+    },
+    "too_many_files": {
+        "en": ("Too many files", "A broadcast may have at most {most} files: take one away first."),
+        "ru": ("Слишком много файлов", "В рассылке может быть не более {most} файлов: сначала уберите один из них."),
+    },
+    "already_attached": {
+        "en": ("Already attached", "This very file is attached already, as {name}."),
+        "ru": ("Уже прикреплён", "Точно такой же файл уже прикреплён под именем {name}."),
+    },
+    "other_files": {
+        "en": ("Other files", "The order must name every attached file once. Look at the broadcast again."),
+        "ru": ("Другие файлы", "Порядок должен назвать каждый прикреплённый файл один раз. Откройте рассылку заново."),
+    },
+    "storage_full": {
+        "en": ("No room for files", "The storage for files is full. Nothing was kept; tell an administrator."),
+        "ru": ("Нет места для файлов", "Хранилище файлов заполнено. Ничего не сохранено; сообщите администратору."),
+    },
+    "storage_away": {
+        "en": ("Files are unavailable", "The storage for files does not answer. Try again in a moment."),
+        "ru": ("Файлы недоступны", "Хранилище файлов не отвечает. Повторите попытку чуть позже."),
+    },
+    "file_too_large": {
+        "en": ("File too large", "A file may have at most {megabytes} MB ({limit} bytes). Nothing was kept."),
+        "ru": (
+            "Файл слишком велик",
+            "В файле может быть не более {megabytes} МБ ({limit} байт). Он не сохранён.",
+        ),
+    },
+    "file_empty": {
+        "en": ("Empty file", "There is nothing in the file."),
+        "ru": ("Пустой файл", "В файле ничего нет."),
+    },
+    "file_runs": {
+        "en": ("Programs cannot be attached", "This is a program or a script, or holds one, whatever it is called."),
+        "ru": (
+            "Программы нельзя прикреплять",
+            "Это программа или сценарий, либо они внутри, как бы файл ни назывался.",
+        ),
+    },
+    "file_macros": {
+        "en": ("Macros cannot be attached", "The document holds macros. Save it without them and attach it again."),
+        "ru": (
+            "Макросы нельзя прикреплять",
+            "В документе есть макросы. Сохраните его без них и прикрепите снова.",
+        ),
+    },
+    "file_markup": {
+        "en": ("Web pages cannot be attached", "HTML, SVG and XML can hold scripts. Save it as PDF or as a picture."),
+        "ru": (
+            "Веб-страницы нельзя прикреплять",
+            "В HTML, SVG и XML бывают сценарии. Сохраните как PDF или рисунок.",
+        ),
+    },
+    "file_unknown": {
+        "en": ("Unknown kind of file", "What this file is cannot be told from its content, or the file is damaged."),
+        "ru": ("Неизвестный вид файла", "По содержимому не удалось понять, что это за файл, либо он повреждён."),
+    },
+    "file_not_allowed": {
+        "en": ("Kind of file not allowed", "Files of the type {found} are not allowed here."),
+        "ru": ("Такие файлы не разрешены", "Файлы типа {found} здесь не разрешены."),
+    },
+    "not_multipart": {
+        "en": ("Not multipart", "Send the file as multipart/form-data, in a part named {part}."),
+        "ru": ("Не multipart", "Передайте файл как multipart/form-data в части с именем {part}."),
+    },
+    "bad_multipart": {
+        "en": ("Malformed request", "The body is not valid multipart/form-data. Nothing was kept."),
+        "ru": ("Запрос не читается", "Тело запроса не является корректным multipart/form-data. Ничего не сохранено."),
+    },
+    "cut_off": {
+        "en": ("Cut off", "The file did not arrive to its end. Nothing was kept; send it again."),
+        "ru": ("Передача прервана", "Файл пришёл не полностью. Ничего не сохранено; передайте его ещё раз."),
+    },
+    "no_file_part": {
+        "en": ("No file", "There is no part named {part} in the request."),
+        "ru": ("Нет файла", "В запросе нет части с именем {part}."),
+    },
+    "unexpected_part": {
+        "en": ("Unexpected part", "One file a request, in a part named {part} with a file name; found: {found}."),
+        "ru": ("Лишняя часть", "В запросе — один файл, в части {part} с именем файла; найдена часть: {found}."),
+    },
     "other_bot": {
         "en": ("Audience of another bot", "The audience belongs to the bot {audience_bot}, the broadcast to {bot}."),
         "ru": ("Аудитория другого бота", "Аудитория относится к боту {audience_bot}, а рассылка — к {bot}."),

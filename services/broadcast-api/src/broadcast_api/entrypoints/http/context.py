@@ -1,6 +1,5 @@
 """What every handler may ask for: the services, who calls, in which language, on which version."""
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -15,6 +14,8 @@ from fastapi import Depends, Header, Request
 from broadcast_api.adapters.directory import Directory
 from broadcast_api.adapters.imports import Imports
 from broadcast_api.adapters.queries import Queries
+from broadcast_api.adapters.vault import Vault
+from broadcast_api.application.attachments import Attachments
 from broadcast_api.application.audiences import Audiences
 from broadcast_api.application.broadcasts import Broadcasts
 from broadcast_api.domain.call import Actor, Call
@@ -34,6 +35,8 @@ class Services:
 
     bots: Sequence[str]
     broadcasts: Broadcasts
+    attachments: Attachments
+    vault: Vault
     audiences: Audiences
     directory: Directory
     imports: Imports
@@ -56,20 +59,27 @@ def _language(accept_language: Annotated[str | None, Header()] = None) -> Langua
     return language_of(accept_language)
 
 
-async def _call(
+async def _headless(
     request: Request,
     idempotency_key: Annotated[str | None, Header(description="the same key, the same answer: safe to repeat")] = None,
     x_actor_name: Annotated[str | None, Header(description="percent-encoded UTF-8")] = None,
     x_actor_position: Annotated[str | None, Header(description="percent-encoded UTF-8")] = None,
 ) -> Call:
+    """Who calls and under which key, the body not read: who reads it fills in the digest."""
     if idempotency_key is not None and not re.fullmatch(r"[\x20-\x7e]{1,200}", idempotency_key):
         raise Problem(422, "bad_key")
     actor = Actor(_words(x_actor_name) or DEFAULT_ACTOR, _words(x_actor_position))
-    request_id = str(request.scope["state"]["request_id"])
-    if not idempotency_key:
-        return Call(actor, request_id)
+    return Call(actor, str(request.scope["state"]["request_id"]), idempotency_key or "")
+
+
+Headless = Annotated[Call, Depends(_headless)]
+
+
+async def _call(request: Request, call: Headless) -> Call:
+    if not call.key:
+        return call
     asked = f"{request.method} {request.url.path}\n".encode() + await request.body()
-    return Call(actor, request_id, idempotency_key, hashlib.sha256(asked).hexdigest()[:32])
+    return call.about(asked)
 
 
 def _words(header: str | None) -> str:

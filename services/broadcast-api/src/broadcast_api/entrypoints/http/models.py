@@ -8,8 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from broadcast_api.adapters.queries import COUNTS, utc
 from broadcast_api.domain.broadcast import Status
+from broadcast_api.domain.draft import Draft
 from broadcast_api.entrypoints.http.catalogue import STATUS_LABELS, Language
-from broadcast_contracts import Actor, Cause, Counts, ParseMode
+from broadcast_contracts import Actor, Cause, Counts, File, FileKind, ParseMode
+from broadcast_telegram.plan import Call, Method, plan
 
 
 def _storable(text: str) -> str:
@@ -51,11 +53,15 @@ class NewBroadcast(Request):
 
     bot: Words = Field(max_length=32)
     name: Words = Field(description="1–200 characters, trimmed")
-    text: Words = Field(description="1–4096 characters after Telegram has read the markup")
+    text: Words = Field(
+        "",
+        description="1–4096 characters after Telegram has read the markup; left out where files alone will be attached",
+    )
     audience_id: UUID
     parse_mode: ParseMode = ParseMode.NONE
     link_preview: bool = True
     silent: bool = Field(False, description="without a sound")
+    pictures_as_files: bool = Field(False, description="pictures go as they are, not shrunk, as documents")
 
 
 class BroadcastChanges(Request):
@@ -67,6 +73,7 @@ class BroadcastChanges(Request):
     parse_mode: ParseMode = ParseMode.NONE
     link_preview: bool = True
     silent: bool = False
+    pictures_as_files: bool = False
 
     def given(self) -> dict[str, Any]:
         """The fields that the request named."""
@@ -80,6 +87,26 @@ class AudienceName(BaseModel):
     name: str
 
 
+class AttachmentOut(BaseModel):
+    """`id` is the SHA-256 of the bytes: what is changed under it keeps it."""
+
+    id: str
+    name: str
+    kind: FileKind = Field(description="as what Telegram shows it")
+    media_type: str = Field(description="found from the content")
+    size: int = Field(description="bytes")
+    url: str
+
+
+class CallOut(BaseModel):
+    """One request to Telegram for each recipient."""
+
+    method: Method
+    files: list[str] = Field(description="ids of attachments")
+    messages: int = Field(description="that it leaves in the chat")
+    text: bool = Field(description="whether it carries the text, as a message or as a caption")
+
+
 class BroadcastOut(BaseModel):
     """`counts` are those of the latest run; total = delivered + failed + unconfirmed + skipped + pending."""
 
@@ -90,6 +117,10 @@ class BroadcastOut(BaseModel):
     parse_mode: ParseMode
     link_preview: bool
     silent: bool
+    pictures_as_files: bool
+    attachments: list[AttachmentOut] = Field(description="in the order in which they are shown")
+    plan: list[CallOut] = Field(description="the requests that one recipient's copy takes, in their order")
+    messages: int = Field(description="how many messages a recipient gets")
     audience: AudienceName
     status: Status
     status_label: str = Field(description="by Accept-Language, Russian or English")
@@ -105,10 +136,23 @@ class BroadcastOut(BaseModel):
     version: int = Field(description="also the ETag")
 
 
+def attachment_out(id: UUID, file: File) -> AttachmentOut:
+    """A file of the broadcast `id`, as it is sent."""
+    url = f"/v1/broadcasts/{id}/attachments/{file.sha256}"
+    return AttachmentOut(id=file.sha256, url=url, **file.model_dump(exclude={"sha256"}))
+
+
+def _call_out(call: Call) -> CallOut:
+    files = [file.sha256 for file in call.files]
+    return CallOut(method=call.method, files=files, messages=call.messages, text=bool(call.text))
+
+
 def broadcast_out(row: Any, language: Language) -> BroadcastOut:
     """Show a row of `Queries.broadcast`."""
     counts = {name: getattr(row, name) for name in COUNTS}
     counts["pending"] = max(0, row.total - row.delivered - row.failed - row.unconfirmed - row.skipped)
+    draft = Draft.read(row._asdict())
+    calls = () if draft.is_empty else plan(draft.content())
     by_system = row.stop_cause not in (None, Cause.OPERATOR)
     return BroadcastOut(
         id=row.id,
@@ -118,6 +162,10 @@ def broadcast_out(row: Any, language: Language) -> BroadcastOut:
         parse_mode=row.parse_mode,
         link_preview=row.link_preview,
         silent=row.silent,
+        pictures_as_files=row.pictures_as_files,
+        attachments=[attachment_out(row.id, file) for file in draft.shown_files],
+        plan=[_call_out(call) for call in calls],
+        messages=sum(call.messages for call in calls),
         audience=AudienceName(id=row.audience_id, name=row.audience_name or ""),
         status=row.status,
         status_label=STATUS_LABELS[language][row.status],

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from broadcast_api.domain.errors import (
+    AlreadyAttached,
     AudienceArchived,
     AudienceEmpty,
     Busy,
@@ -21,9 +22,14 @@ from broadcast_api.domain.errors import (
     NobodyToResendTo,
     NobodyUnconfirmed,
     NotFound,
+    NothingToSend,
     NotUnconfirmed,
+    OtherFiles,
     Refused,
     Stale,
+    StorageAway,
+    StorageFull,
+    TooManyFiles,
     Unusable,
     WrongState,
 )
@@ -47,6 +53,12 @@ STATUSES: dict[type[Refused], int] = {
     AudienceEmpty: 409,
     AudienceArchived: 409,
     ImportUnderWay: 409,
+    NothingToSend: 409,
+    TooManyFiles: 409,
+    AlreadyAttached: 409,
+    OtherFiles: 409,
+    StorageFull: 507,
+    StorageAway: 503,
     Unusable: 422,
 }
 
@@ -107,11 +119,13 @@ _MEANINGS = {
     404: "There is no such thing",
     409: "Not possible in the present state",
     412: "It was changed meanwhile; `current` is what it is now",
-    413: "The body is too large",
+    413: "The body or the file is too large",
+    415: "The body is not multipart/form-data",
     422: "The request is understood and cannot be obeyed",
     428: "If-Match is required",
     500: "Our fault",
     503: "Try again in a moment",
+    507: "There is no room for another file",
 }
 
 
