@@ -37,6 +37,7 @@ class NatsDuties:
             sweep_seconds=settings.sweep_seconds,
             lease_seconds=settings.lease_seconds,
             lease_grace_seconds=settings.lease_grace_seconds,
+            attachment_grace_seconds=settings.attachment_grace_seconds,
             replicas=settings.nats_replicas,
         )
         self._parts = (database, store, runs)

@@ -129,7 +129,7 @@ async def delete(js: JetStreamContext, kept: Kept) -> bool:
         if sequence == kept.sequence:
             raise
         return False
-    await js.purge_stream(STREAM, subject=CHUNKS + kept.nuid)
+    await purge_chunks(js, kept.nuid)
     return True
 
 
@@ -147,10 +147,15 @@ async def seen(js: JetStreamContext, sha256: str) -> Kept | None:
     return None if meta is None else Kept(sha256, sequence, meta["nuid"], created=False)
 
 
+async def purge_chunks(js: JetStreamContext, nuid: str) -> None:
+    """Delete the chunks of an object that is not there."""
+    await js.purge_stream(STREAM, subject=CHUNKS + nuid)
+
+
 async def _purge(js: JetStreamContext, nuid: str) -> None:
     """As far as that is possible now; the collector finds the rest."""
     with contextlib.suppress(nats.errors.Error, JetStreamError, TimeoutError, OSError):
-        await js.purge_stream(STREAM, subject=CHUNKS + nuid)
+        await purge_chunks(js, nuid)
 
 
 async def _meta(js: JetStreamContext, sha256: str) -> tuple[int, dict[str, Any] | None]:

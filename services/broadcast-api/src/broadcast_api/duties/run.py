@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.application.runs import Runs
+from broadcast_api.duties.collect import Collector
 from broadcast_api.duties.decisions import Decisions
 from broadcast_api.duties.freeze import Freezer
 from broadcast_api.duties.hints import Hints
@@ -56,6 +57,7 @@ class DutySettings:
     sweep_seconds: float = 30.0
     lease_seconds: float = 20.0
     lease_grace_seconds: float = 5.0
+    attachment_grace_seconds: float = 3600.0
     replicas: int = 1
 
 
@@ -114,6 +116,7 @@ class Duties:
         patience = settings.lease_seconds + settings.lease_grace_seconds
         settler = Settler(js, database, ledger, self._runs, hints, patience)
         sweeper = Sweeper(js, database, issuer, recall)
+        collector = Collector(js, database, settings.attachment_grace_seconds)
         sends = Projection(js, database, ledger, self._runs, "send", self._wake)
         recalls = Projection(js, database, recall_ledger, self._runs, "recall", self._wake)
 
@@ -131,6 +134,7 @@ class Duties:
             group.create_task(self._keep("settle", settler.step, announce=True))
             group.create_task(self._keep("recall", recall.step, announce=True))
             group.create_task(self._keep("sweep", sweep, every=settings.sweep_seconds))
+            group.create_task(self._keep("collect", collector.step, every=settings.sweep_seconds))
             group.create_task(self._keep("project_send", sends.step, pulls=True))
             group.create_task(self._keep("project_recall", recalls.step, pulls=True))
             for name, step in self._pulling.items():
