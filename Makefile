@@ -6,7 +6,7 @@ RUN    := $(VENV)/bin/python -m
 PY     := libs services deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test chaos bench images clean
+.PHONY: help install run check test contract chaos bench images clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -30,6 +30,9 @@ check: install ## format, lint, strict types, import rules
 test: check ## everything that must hold, in under 15 minutes
 	$(RUN) pytest -n 2 --dist loadscope -m "not alone and not images" || $(RUN) pytest --last-failed --last-failed-no-failures none -m "not alone and not images"
 	$(RUN) pytest -m alone
+
+contract: install ## docs/contract anew from the code: AsyncAPI, JSON Schemas, OpenAPI, the reference page
+	@$(RUN) deploy.contract
 
 chaos: install ## ten thousand simulated histories, then kills, pauses and lost replies on real processes; writes docs/reliability.md
 	$(RUN) tests.simulation --seeds $${SIMULATION_SEEDS:-10000}

@@ -58,10 +58,19 @@ PUBLIC_EVENTS: tuple[type[BroadcastEvent], ...] = (
     BroadcastRecalledV1,
 )
 
+PUBLIC_MESSAGES: tuple[type[Message], ...] = (*PUBLIC_EVENTS, SendCountsV1, RecallCountsV1)
+
+_EVENTS = {kind.type: kind for kind in PUBLIC_EVENTS}
+
+
+def decode_event(ce_type: str, body: bytes) -> BroadcastEvent | None:
+    """Read an event by its `ce-type` header; None for a type newer than this package. Raises `Malformed`."""
+    kind = _EVENTS.get(ce_type)
+    return decode(kind, body) if kind else None
+
+
 ALL_MESSAGES: tuple[type[Message], ...] = (
-    *PUBLIC_EVENTS,
-    SendCountsV1,
-    RecallCountsV1,
+    *PUBLIC_MESSAGES,
     SendJobV1,
     RecallJobV1,
     ProgressV1,
@@ -80,6 +89,7 @@ __all__ = [
     "ALL_MESSAGES",
     "MOST_FILES",
     "PUBLIC_EVENTS",
+    "PUBLIC_MESSAGES",
     "Actor",
     "Answer",
     "AnswerV1",
@@ -127,6 +137,7 @@ __all__ = [
     "TestRequestedV1",
     "UnconfirmedAnsweredV1",
     "decode",
+    "decode_event",
     "decode_record",
     "encode",
     "headers",

@@ -57,8 +57,8 @@ def headers(
     """The NATS headers of a message.
 
     `message_id` is deterministic: it names the content, so that the stream drops a repeat within its duplicate window.
-    `source` is the service, as a URI reference; `subject` the broadcast's id. Values are percent-encoded (CloudEvents
-    HTTP binding, 3.1.3.2), since NATS headers are ASCII.
+    `source` is the service, as a URI reference; `subject` the broadcast's id. Every attribute has the prefix `ce-`
+    and is percent-encoded (CloudEvents NATS binding, 3.1.3), since NATS headers are ASCII.
     """
     result = {
         "Nats-Msg-Id": message_id,
@@ -67,7 +67,7 @@ def headers(
         "ce-type": message.type,
         "ce-source": quote(source, safe=":/-._~"),
         "ce-time": (time or datetime.now(UTC)).isoformat(),
-        "datacontenttype": "application/json",
+        "ce-datacontenttype": "application/json",
     }
     if subject:
         result["ce-subject"] = quote(subject, safe=":/-._~")
