@@ -9,10 +9,13 @@ from fastapi.responses import JSONResponse
 
 from broadcast_api.domain.errors import NotFound, Refused
 from broadcast_api.entrypoints.console.explain import Explanation, explain
-from broadcast_api.entrypoints.console.forms import Posted
+from broadcast_api.entrypoints.console.forms import Form, Posted
 from broadcast_api.entrypoints.console.page import Page, Viewed
 from broadcast_api.entrypoints.console.route import pages, status_of
+from broadcast_api.entrypoints.console.rule_form import CONDITIONS, Condition, changed, rule_of
 from broadcast_api.entrypoints.console.selection import SHOWN_FIELDS, Draft, described, drafted, stored
+from broadcast_api.entrypoints.console.wording import ATTRIBUTES as LABELS
+from broadcast_api.entrypoints.console.words import Words
 from broadcast_api.entrypoints.http import audiences as http
 from broadcast_api.entrypoints.http.paging import Cursor, place_of, time_and_id
 from broadcast_api.entrypoints.http.paging import page as paged
@@ -21,6 +24,9 @@ ROWS = 50
 VALUES_MAX = 500
 FOUND_MAX = 20
 CHOSEN_SHOWN = 100
+AUDIENCES = 500
+CHIPS = 24
+"""Values that a line offers at once; the others are typed, with suggestions."""
 
 router = pages()
 
@@ -42,8 +48,8 @@ def new(page: Viewed, bot: str = "") -> Response:
 @router.post("/audiences/new")
 def create(page: Viewed, form: Posted) -> Response:
     draft = drafted(form)
-    if "find" in form or "check" in form:
-        return _form_page(page, None, draft, find=form.one("find_text"))
+    if _looking(form):
+        return _form_page(page, None, _acted(draft, form)[0], find=form.one("find_text"))
     try:
         body = http.NewAudience(bot=draft.bot, name=draft.name, definition=draft.definition())
         created = http.create(body, page.door, page.call(form), Response())
@@ -58,6 +64,13 @@ def create(page: Viewed, form: Posted) -> Response:
 def preview(page: Viewed, form: Posted) -> Response:
     """Whom the rules reach, while somebody is choosing them."""
     return page.render("part_reach.html", reach=_reach(page, drafted(form)), sample=True)
+
+
+@router.post("/audiences/rule")
+def build(page: Viewed, form: Posted) -> Response:
+    """The rule alone, after one of its buttons."""
+    draft, focus = _acted(drafted(form), form)
+    return page.render("part_rule.html", draft=draft, focus=focus, **_builder(page, draft))
 
 
 @router.post("/audiences/people")
@@ -79,8 +92,8 @@ def edit(id: UUID, page: Viewed) -> Response:
 @router.post("/audiences/{id}")
 def save(id: UUID, page: Viewed, form: Posted) -> Response:
     row, draft = _row(page, id), drafted(form)
-    if "find" in form or "check" in form:
-        return _form_page(page, row, draft, find=form.one("find_text"))
+    if _looking(form):
+        return _form_page(page, row, _acted(draft, form)[0], find=form.one("find_text"))
     try:
         body = http.AudienceChanges(name=draft.name, definition=draft.definition())
         http.edit(id, body, form.version, page.door, page.call(form), Response())
@@ -108,17 +121,58 @@ def archive(id: UUID, page: Viewed, form: Posted) -> Response:
 def _form_page(page: Page, row: Any, draft: Draft, error: Refused | None = None, find: str = "") -> Response:
     """`row` is the audience that is being changed; None for a new one."""
     told: Explanation | None = None if error is None else explain(error, page.words)
-    values = {name: _choices(page, draft, name) for name in SHOWN_FIELDS}
     return page.render(
         "audience.html",
         200 if error is None else status_of(error),
         row=row,
         draft=draft,
-        values=values,
         reach=_reach(page, draft),
         alert=told,
+        focus="",
+        **_builder(page, draft, None if row is None else row.id, incomplete=error is not None),
         **_found(page, draft, find),
     )
+
+
+def _looking(form: Form) -> bool:
+    """Whether a button was pressed that saves nothing."""
+    return any(name in form for name in ("find", "check", "act"))
+
+
+def _acted(draft: Draft, form: Form) -> tuple[Draft, str]:
+    """With what a button of the builder did, and the part to go on with."""
+    tree, focus = changed(draft.tree, form.one("act"))
+    return replace(draft, tree=tree), focus
+
+
+def _builder(page: Page, draft: Draft, id: UUID | None = None, *, incomplete: bool = False) -> dict[str, Any]:
+    """What the builder offers. `id` is the audience that is being changed: it cannot contain itself."""
+    words = page.words
+    values = {name: _choices(page, draft, name) for name in SHOWN_FIELDS}
+    audiences = page.door.queries.audiences(bot=draft.bot, archived=False, after=None, limit=AUDIENCES)
+    labels = {**LABELS, "joined": "Joined", "audience": "Audience"}
+
+    def choices(line: Condition) -> list[str]:
+        """The most frequent ones and those chosen."""
+        shown = values[line.field][:CHIPS]
+        return [*shown, *(value for value in line.values if value not in shown)]
+
+    return {
+        "values": values,
+        "choices": choices,
+        "others": [audience for audience in audiences if audience.id != id],
+        "conditions": [(name, words.gettext(labels[name])) for name in CONDITIONS],
+        "sentence": _in_words(draft, words),
+        "told_incomplete": incomplete,
+    }
+
+
+def _in_words(draft: Draft, words: Words) -> str:
+    """Empty while a line of the rule says nothing yet."""
+    try:
+        return described({"kind": "rule", "rule": rule_of(draft.tree)}, words)
+    except Refused:
+        return ""
 
 
 def _choices(page: Page, draft: Draft, attribute: str) -> list[str]:

@@ -17,6 +17,17 @@ _OWN = {
     "bad_definition": (N_("Nobody is chosen"), N_("Choose at least one value or one person.")),
 }
 
+_RULE_FAULTS = {
+    "contains_itself": N_("The audience would contain itself, through the audiences in its rule."),
+    "archived_inside": N_("An audience in the rule is archived: choose another one."),
+    "no_such_audience": N_("An audience in the rule does not exist any more: choose another one."),
+    "too_deep": N_("Groups stand in groups too deep."),
+    "audiences_too_deep": N_("Audiences stand in audiences too deep."),
+    "too_many_parts_together": N_("The rule has too many conditions, counting those of the audiences in it."),
+    "too_many_parts": N_("The rule has too many conditions."),
+    "not_a_day": N_("A day is not written as a date."),
+}
+
 _TEXT_FAULTS = {
     "message text is empty": N_("The text is empty."),
     "message is too long": N_("The text is too long: Telegram takes 4,096 characters."),
@@ -36,6 +47,8 @@ def explain(error: Refused, words: Words) -> Explanation:
     if error.code in _OWN and not error.facts.get("path"):
         title, detail = _OWN[error.code]
         return Explanation(words.gettext(title), words.gettext(detail))
+    if fault := _RULE_FAULTS.get(str(error.facts.get("fault")), ""):
+        return Explanation(words.gettext("The rule cannot be used"), words.gettext(fault))
     title, template = TEXTS[error.code][words.language]
     if error.code == "bad_text":
         return Explanation(title, text_fault(str(error.facts["reason"]), words))

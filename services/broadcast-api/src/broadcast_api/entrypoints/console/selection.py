@@ -1,6 +1,5 @@
 """Who is in an audience, as the form has it and as a sentence says it; HTTP v1 has the same as a definition."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +8,9 @@ from pydantic import ValidationError
 from broadcast_api.domain.audience import ATTRIBUTES
 from broadcast_api.domain.errors import BadDefinition
 from broadcast_api.domain.rules import FIELDS
+from broadcast_api.entrypoints.console import rule_form
 from broadcast_api.entrypoints.console.forms import Form
+from broadcast_api.entrypoints.console.rule_form import EMPTY, Group, rule_of, tree_of
 from broadcast_api.entrypoints.console.wording import ATTRIBUTES as LABELS
 from broadcast_api.entrypoints.console.wording import VALUES
 from broadcast_api.entrypoints.console.words import Words
@@ -23,7 +24,7 @@ assert set(SHOWN_FIELDS) == set(FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An audience as the form has it. `where` holds the chosen values of each field, `rule` the JSON of any rule."""
+    """An audience as the form has it. `where` holds the chosen values of each field, `tree` a rule of any shape."""
 
     bot: str
     name: str = ""
@@ -32,7 +33,7 @@ class Draft:
     after: str = ""
     before: str = ""
     members: list[int] = field(default_factory=list)
-    rule: str = ""
+    tree: Group = EMPTY
     version: int | None = None
 
     def definition(self) -> AnyDefinition:
@@ -49,7 +50,7 @@ class Draft:
         if self.by == "list":
             return {"kind": "list", "recipient_ids": self.members}
         if self.by == "rule":
-            return {"kind": "rule", "rule": _read_rule(self.rule)}
+            return {"kind": "rule", "rule": rule_of(self.tree)}
         joined = {name: day for name, day in (("after", self.after), ("before", self.before)) if day}
         if not joined and not self.where:
             raise BadDefinition("nobody_chosen", "")
@@ -69,20 +70,21 @@ def drafted(form: Form) -> Draft:
         after=form.one("joined_after"),
         before=form.one("joined_before"),
         members=[int(id) for id in form.all("member") if id.isdecimal() and len(id) < 19],
-        rule=form.one("rule"),
+        tree=rule_form.read(form),
         version=form.version,
     )
 
 
 def stored(row: Any, members: list[int]) -> Draft:
-    """An audience that there is. A rule that says more than the form can is shown as it is written."""
+    """An audience that there is. A rule that says more than attributes can opens in the builder."""
     fixed: dict[str, Any] = {"bot": row.bot, "name": row.name, "version": row.version}
     match row.definition:
         case {"kind": "attributes", "where": where}:
             return Draft(**fixed, where=where)
         case {"kind": "rule", "rule": rule}:
             simple = _simple(rule)
-            return Draft(**fixed, **simple) if simple else Draft(**fixed, by="rule", rule=_written(rule))
+            tree = tree_of(rule)
+            return Draft(**fixed, **simple, tree=tree) if simple else Draft(**fixed, by="rule", tree=tree)
         case {"kind": kind}:
             return Draft(**fixed, by=kind, members=members)
     raise ValueError(f"an audience of an unknown kind: {row.definition}")
@@ -103,17 +105,6 @@ def _simple(rule: dict[str, Any]) -> dict[str, Any] | None:
     return {"where": where, "after": joined.get("after", ""), "before": joined.get("before", "")}
 
 
-def _written(rule: dict[str, Any]) -> str:
-    return json.dumps(rule, ensure_ascii=False, indent=2)
-
-
-def _read_rule(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadDefinition("not_json", "rule") from error
-
-
 def described(definition: dict[str, Any], words: Words) -> str:
     """Who is in it, in a sentence."""
     match definition:
@@ -128,12 +119,20 @@ def described(definition: dict[str, Any], words: Words) -> str:
     return ""
 
 
+def _inside(rule: dict[str, Any], words: Words) -> str:
+    """A part of several that must match: what has alternatives stands in brackets."""
+    said = _sentence(rule, words)
+    return f"({said})" if len(rule.get("any", ())) > 1 else said
+
+
 def _sentence(rule: dict[str, Any], words: Words) -> str:
     match rule:
         case {"all": parts}:
-            return "; ".join(_sentence(part, words) for part in parts)
+            return "; ".join(_inside(part, words) for part in parts)
         case {"any": parts}:
-            return words.gettext(" or ").join(f"({_sentence(part, words)})" for part in parts)
+            return words.gettext(" or ").join(
+                f"({_sentence(part, words)})" if "all" in part else _sentence(part, words) for part in parts
+            )
         case {"not": inner}:
             return words.gettext("except (%(rule)s)") % {"rule": _sentence(inner, words)}
         case {"field": "joined", **bounds}:

@@ -1,7 +1,7 @@
 // Parts of pages from the server, put in place with as little change as possible: focus, selection and motion survive.
 
-export async function load(address, form) {
-  const body = form && new URLSearchParams(new FormData(form));
+export async function load(address, form, also) {
+  const body = form && new URLSearchParams([...new FormData(form), ...(also ? [also] : [])]);
   const answer = await fetch(address, { method: form ? "POST" : "GET", body, headers: { "X-Part": "1" } });
   return { answer, text: await answer.text() };
 }
