@@ -124,6 +124,7 @@ class Stack:
                 "BROADCAST_DATABASE_URL": self.plan.database_url or f"sqlite:///{self.plan.var}/broadcasts.db",
                 "BROADCAST_EVENT_STORE": self.plan.event_store_url or f"sqlite:///{self.plan.var}/events.db",
                 "BROADCAST_BOTS": ",".join(self.plan.bots),
+                "BROADCAST_USERNAMES": ",".join(await asyncio.to_thread(self._usernames)),
                 "BROADCAST_DOOR": self.plan.door,
                 "BROADCAST_DOOR_TOKENS": json.dumps(self._door_tokens()),
                 "BROADCAST_TELEGRAM_URL": self.telegram_door,
@@ -132,6 +133,17 @@ class Stack:
             },
         )
         await until(lambda: http_ok(f"{address}/readyz"), name, self.parts[name])
+
+    def _usernames(self) -> list[str]:
+        """As Telegram knows them; nothing of a bot that does not answer: only invitations need it."""
+        found = []
+        for name, bot in self.plan.bots.items():
+            try:
+                with urllib.request.urlopen(f"{self.telegram_url}/bot{bot['token']}/getMe", timeout=5) as answer:
+                    found.append(f"{name}={json.load(answer)['result']['username']}")
+            except (urllib.error.URLError, OSError, ValueError, KeyError):
+                continue
+        return found
 
     def _door_tokens(self) -> dict[str, dict[str, str]]:
         return {name: {"token": bot["token"], "secret": WEBHOOK_SECRET} for name, bot in self.plan.bots.items()}

@@ -55,7 +55,7 @@ class Reader:
         self.http = http
 
     async def open(self, path: str, **headers: str) -> Seen:
-        return _seen(await self.http.get(path, headers=headers, follow_redirects=True))
+        return seen(await self.http.get(path, headers=headers, follow_redirects=True))
 
     async def submit(
         self, path: str, fields: dict[str, str | list[str]], headers: dict[str, str] | None = None
@@ -64,8 +64,9 @@ class Reader:
         if "csrf" not in self.http.cookies:
             await self.open("/broadcasts")
         data = {"csrf": self.http.cookies["csrf"], **fields}
-        return _seen(await self.http.post(path, data=data, headers=headers or {}, follow_redirects=True))
+        return seen(await self.http.post(path, data=data, headers=headers or {}, follow_redirects=True))
 
 
-def _seen(answer: httpx.Response) -> Seen:
+def seen(answer: httpx.Response) -> Seen:
+    """The page of an answer."""
     return Seen(answer.status_code, answer.text, answer.url.path, answer.headers)

@@ -13,13 +13,17 @@ from tests.support.console import Reader
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    settings = Settings(
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
         database_url=f"sqlite:///{tmp_path}/broadcasts.db",
         event_store=f"sqlite:///{tmp_path}/events.db",
         test_wait_seconds=0.2,
         live_poll_seconds=0.05,
     )
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncIterator[Api]:
     app = build(settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://api") as http:

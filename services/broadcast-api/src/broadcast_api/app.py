@@ -105,11 +105,12 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
         imports=imports,
         queries=queries,
         history=store.history,
-        feed=Feed(watched(queries), settings.live_poll_seconds),
+        feed=Feed(watched(queries, imports), settings.live_poll_seconds),
         faults=faults,
         test_wait_seconds=settings.test_wait_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
         groups=settings.groups,
+        usernames=settings.usernames,
     )
     app = make_app(services, lifespan)
     webhooks = {bot: door.secret for bot, door in settings.doors("webhook").items()}

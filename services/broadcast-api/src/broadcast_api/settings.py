@@ -29,6 +29,8 @@ from broadcast_delivery.settings_folder import settings_folder
 PREFIX = "BROADCAST_"
 SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")  # setWebhook takes 1 to 256 of them; fewer than 16 could be guessed
 
+USERNAME = re.compile(r"[A-Za-z0-9_]{4,32}")
+
 
 class BadSettings(ValueError):
     """One line that names the variable and what is wrong with it."""
@@ -77,6 +79,7 @@ class Settings(BaseSettings, NatsSettings):
     door: Annotated[dict[str, Literal["off", "webhook", "polling"]], NoDecode] = Field({"": "off"})
     door_tokens_file: Path | None = None
     door_tokens: dict[str, DoorTokens] = Field({}, validate_default=True)
+    usernames: Annotated[dict[str, str], NoDecode] = Field({}, description="main=company_bot: for invitations")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
     @field_validator("database_url", mode="before")
@@ -108,6 +111,24 @@ class Settings(BaseSettings, NatsSettings):
         """The bots whose door is of this kind, with what it needs."""
         bots = [bot for bot in self.bots if _door_of(self.door, bot) == kind]
         return {bot: self.door_tokens[bot] for bot in bots}
+
+    @field_validator("usernames", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = [part.partition("=") for part in value.split(",") if part.strip()]
+        return {bot.strip(): username.strip().removeprefix("@") for bot, _, username in parts}
+
+    @field_validator("usernames")
+    @classmethod
+    def _usernames_of_bots(cls, usernames: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        for bot, username in usernames.items():
+            if bot not in info.data.get("bots", ()):
+                raise ValueError(f"there is no bot {bot!r}")
+            if not USERNAME.fullmatch(username):
+                raise ValueError(f"{username!r} is no username of a bot")
+        return usernames
 
     @field_validator("door", mode="before")
     @classmethod

@@ -62,12 +62,16 @@ class Imports:
         columns: Collection[str],
         rows: Callable[[], Iterator[Read]],
         done: Callable[[], None],
+        total: int,
     ) -> UUID:
-        """Read `rows()` in the background, then call `done`; answers the import's id. May raise `ImportUnderWay`."""
+        """Read `rows()`, about `total` of them, in the background, then call `done`; answers the import's id.
+
+        May raise `ImportUnderWay`.
+        """
         self.refuse_second(bot)
         id, now = uuid4(), datetime.now(UTC)
         with self._database.write() as connection:
-            values = {"id": id, "bot": bot, "file_name": file_name, "state": "running"}
+            values = {"id": id, "bot": bot, "file_name": file_name, "state": "running", "total": total}
             connection.execute(insert(imports).values(**values, started_at=now, beat_at=now))
 
         def work() -> None:
@@ -94,6 +98,11 @@ class Imports:
         """One import."""
         with self._database.read() as connection:
             return connection.execute(select(imports).where(imports.c.id == id)).one_or_none()
+
+    def by_id(self, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+        """Those of the ids that exist."""
+        with self._database.read() as connection:
+            return {row.id: row for row in connection.execute(select(imports).where(imports.c.id.in_(ids)))}
 
     def page(self, limit: int) -> Sequence[Row[Any]]:
         """The latest ones."""

@@ -127,6 +127,7 @@ imports = Table(
     Column("file_name", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("reason", Text),
+    Column("total", Integer, nullable=False, default=0),
     Column("read", Integer, nullable=False, default=0),
     Column("created", Integer, nullable=False, default=0),
     Column("updated", Integer, nullable=False, default=0),
@@ -136,6 +137,7 @@ imports = Table(
     Index("imports_by_time", "started_at", "id"),
 )
 """A file of people being read. state: running, finished, failed, interrupted; read = created + updated + refused.
+`total` is about how many rows the file has.
 
 `beat_at` is written with every batch: a running import that is silent was interrupted.
 """

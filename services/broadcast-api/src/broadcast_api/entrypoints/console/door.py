@@ -8,13 +8,15 @@ from broadcast_api.entrypoints.console import (
     audiences,
     broadcasts,
     compose,
+    invitations,
     live,
     people,
+    people_import,
     preferences,
     route,
 )
 
-MODULES = (preferences, live, compose, broadcasts, actions, audiences, people, assets)
+MODULES = (preferences, live, compose, broadcasts, actions, audiences, people, people_import, invitations, assets)
 """In this order: `/broadcasts/new` and `/broadcasts/live` come before `/broadcasts/{id}`."""
 
 

@@ -7,6 +7,7 @@ from broadcast_api.entrypoints.console.wording import N_
 from broadcast_api.entrypoints.console.words import Words
 from broadcast_api.entrypoints.http.catalogue import STATUS_LABELS, TEXTS
 from broadcast_api.entrypoints.http.definition_faults import in_words
+from broadcast_api.entrypoints.http.problems import Problem
 
 _OWN = {
     "not_found": (N_("Not found"), N_("It may have been deleted, or the address is wrong.")),
@@ -54,6 +55,13 @@ def explain(error: Refused, words: Words) -> Explanation:
         return Explanation(title, text_fault(str(error.facts["reason"]), words))
     status = STATUS_LABELS[words.language].get(str(error.facts.get("status_now")), "")
     return Explanation(title, template.format(**{**in_words(error.facts, words.language), "status": status}))
+
+
+def explain_problem(error: Problem, words: Words) -> Explanation:
+    """What HTTP v1 itself refuses, in its words."""
+    title, template = TEXTS[error.code][words.language]
+    lists = {name: ", ".join(map(str, fact)) if isinstance(fact, list) else fact for name, fact in error.facts.items()}
+    return Explanation(title, template.format(**lists))
 
 
 def text_fault(reason: str, words: Words) -> str:

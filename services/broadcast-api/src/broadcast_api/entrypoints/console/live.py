@@ -10,6 +10,7 @@ from fastapi import Query
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
+from broadcast_api.adapters.imports import Imports
 from broadcast_api.adapters.queries import Queries
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.errors import NotFound
@@ -31,11 +32,13 @@ NEWEST = UUID(int=0)
 router = pages()
 
 
-def watched(queries: Queries) -> Callable[[Collection[UUID]], Mapping[UUID, Any]]:
-    """What the feed reads: broadcasts by id, and which is the newest."""
+def watched(queries: Queries, imports: Imports) -> Callable[[Collection[UUID]], Mapping[UUID, Any]]:
+    """What the feed reads: broadcasts and imports by id, and which broadcast is the newest."""
 
     def read(ids: Collection[UUID]) -> Mapping[UUID, Any]:
         rows: dict[UUID, Any] = dict(queries.broadcasts_by_id(ids))
+        if others := set(ids) - rows.keys() - {NEWEST}:
+            rows.update(imports.by_id(others))
         return {**rows, NEWEST: newest(queries)} if NEWEST in ids else rows
 
     return read
@@ -51,7 +54,7 @@ async def live_list(page: Viewed, id: Annotated[list[UUID], Query(max_length=ROW
     """Event `patch` with the rows that changed, `stale` when the list itself did."""
     rows = await asyncio.to_thread(page.door.queries.broadcasts_by_id, id)
     first = await asyncio.to_thread(newest, page.door.queries)
-    return _stream(_list(page, [rows[one] for one in id if one in rows], first))
+    return streamed(_list(page, [rows[one] for one in id if one in rows], first))
 
 
 async def _list(page: Page, rows: Sequence[Any], first: tuple[UUID, ...]) -> AsyncIterator[bytes]:
@@ -100,7 +103,7 @@ async def live_one(id: UUID, page: Viewed) -> StreamingResponse:
     row = await asyncio.to_thread(page.door.queries.broadcast, id)
     if row is None:
         raise NotFound("broadcast", id)
-    return _stream(_one(page, id, row))
+    return streamed(_one(page, id, row))
 
 
 async def _one(page: Page, id: UUID, row: Any) -> AsyncIterator[bytes]:
@@ -147,6 +150,6 @@ class Drawing:
         return self._page.text("part_timeline.html", it=it, chart=drawn)
 
 
-def _stream(events: AsyncIterator[bytes]) -> StreamingResponse:
+def streamed(events: AsyncIterator[bytes]) -> StreamingResponse:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)

@@ -14,10 +14,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from broadcast_api.domain.errors import NotFound, Refused
-from broadcast_api.entrypoints.console.explain import Explanation, explain
+from broadcast_api.entrypoints.console.explain import Explanation, explain, explain_problem
 from broadcast_api.entrypoints.console.forms import Forged
 from broadcast_api.entrypoints.console.page import Page, make_page
-from broadcast_api.entrypoints.http.problems import STATUSES
+from broadcast_api.entrypoints.http.problems import STATUSES, Problem
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,8 @@ def failure(page: Page, error: Exception) -> Response:
                 "The form has expired or came from another site. Nothing was done. Open the page again."
             )
             status, told = 403, Explanation(words.gettext("Please try again"), why)
+        case Problem():
+            status, told = error.status_code, explain_problem(error, words)
         case RequestValidationError() | ValidationError():
             status, told = 404, explain(NotFound("page", page.request.url.path), words)
         case HTTPException():

@@ -61,6 +61,13 @@ WHAT_HAPPENED = {
     "deleted": N_("Deleted"),
 }
 
+IMPORT_STATES = {
+    "running": N_("Being read"),
+    "finished": N_("Finished"),
+    "failed": N_("Failed"),
+    "interrupted": N_("Interrupted"),
+}
+
 CAUSES = {
     "content_refused": N_("Telegram refuses the text, so sending was stopped before more people were tried."),
     "bot_unauthorized": N_("Telegram refuses the bot's token, so sending was stopped. An administrator has to act."),

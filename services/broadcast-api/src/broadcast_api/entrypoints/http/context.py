@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import unquote
 from uuid import UUID
@@ -30,7 +30,7 @@ DEFAULT_ACTOR = "Operator"
 class Services:
     """What the door opens to. `faults` names what keeps this replica from being ready; empty when nothing does.
 
-    `groups` lets groups and channels be recipients.
+    `groups` lets groups and channels be recipients. `usernames` are those of the bots, where they are known.
     """
 
     bots: Sequence[str]
@@ -47,6 +47,7 @@ class Services:
     test_wait_seconds: float
     heartbeat_seconds: float
     groups: bool = False
+    usernames: Mapping[str, str] = field(default_factory=dict)
 
 
 def _services(request: Request) -> Services:

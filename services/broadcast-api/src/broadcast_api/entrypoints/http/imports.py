@@ -61,6 +61,7 @@ class ImportOut(BaseModel):
     file_name: str
     state: Literal["running", "finished", "failed", "interrupted"]
     reason: str | None
+    total: int = Field(description="about how many rows the file has: cells may hold line breaks")
     read: int
     created: int
     updated: int
@@ -98,9 +99,9 @@ async def start(
     if bot not in door.bots:
         raise UnknownBot(bot=bot)
     await asyncio.to_thread(door.imports.refuse_second, bot)
-    path = await _save(request)
+    path = await save(request)
     try:
-        id = await asyncio.to_thread(_begin, door, bot, request, path, ignore_unknown)
+        id = await asyncio.to_thread(begin, door, bot, request, path, ignore_unknown)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -110,7 +111,7 @@ async def start(
 
 @router.get("", summary="List imports, newest first")
 def list_imports(door: Door) -> Imports:
-    return Imports(items=[_show(row, []) for row in door.imports.page(SHOWN)])
+    return Imports(items=[shown(row) for row in door.imports.page(SHOWN)])
 
 
 @router.get("/{id}", summary="How far an import has come", responses=documented(404, 422))
@@ -133,7 +134,7 @@ def errors(id: UUID, door: Door, language: InLanguage) -> StreamingResponse:
     return StreamingResponse(_csv(found.errors), media_type="text/csv; charset=utf-8", headers=disposition)
 
 
-async def _save(request: Request) -> Path:
+async def save(request: Request) -> Path:
     """The body in a temporary file: memory stays flat."""
     descriptor, name = tempfile.mkstemp(prefix="people-", suffix=".csv")
     try:
@@ -146,16 +147,33 @@ async def _save(request: Request) -> Path:
     return Path(name)
 
 
-def _begin(door: Services, bot: str, request: Request, path: Path, ignore_unknown: bool) -> UUID:
+def begin(door: Services, bot: str, request: Request, path: Path, ignore_unknown: bool) -> UUID:
+    """Read a saved body in the background; raises `Problem` or `Refused` where it is no file of people."""
     start, name = 0, _words(request.headers.get("x-file-name", ""))
-    if boundary := re.search(
-        r'^multipart/form-data;.*boundary="?([^";]{1,70})', request.headers.get("content-type", "")
-    ):
-        start, name = _first_file(path, boundary[1])
+    if boundary := boundary_of(request):
+        start, name = _first_file(path, boundary)
     if path.stat().st_size <= start:
         raise Problem(422, "empty_file")
     people = open_people(path, start, ignore_unknown=ignore_unknown, groups=door.groups)
-    return door.imports.begin(bot, name[:200], people.named, people.rows, lambda: path.unlink(missing_ok=True))
+    done = lambda: path.unlink(missing_ok=True)  # noqa: E731
+    return door.imports.begin(bot, name[:200], people.named, people.rows, done, lines_in(path, start) - 1)
+
+
+def boundary_of(request: Request) -> str:
+    """What separates the parts of a multipart body; empty for any other body."""
+    kind = request.headers.get("content-type", "")
+    found = re.search(r'^multipart/form-data;.*boundary="?([^";]{1,70})', kind)
+    return found[1] if found else ""
+
+
+def lines_in(path: Path, start: int) -> int:
+    """About as many as the file has rows: cells may hold line breaks."""
+    with path.open("rb") as file:
+        file.seek(start)
+        lines, last = 0, b"\n"
+        while chunk := file.read(2**20):
+            lines, last = lines + chunk.count(b"\n"), chunk
+    return lines + (not last.endswith((b"\n", b"\n\0")))
 
 
 def _first_file(path: Path, boundary: str) -> tuple[int, str]:
@@ -182,6 +200,11 @@ def _words(name: str) -> str:
     return "".join(letter for letter in unquote(name, errors="replace") if letter.isprintable())
 
 
+def shown(row: Any) -> ImportOut:
+    """Without the rows that were refused."""
+    return _show(row, [])
+
+
 def _show(row: Any, errors: list[RefusedRow]) -> ImportOut:
     state = state_of(row)
     return ImportOut(
@@ -190,6 +213,7 @@ def _show(row: Any, errors: list[RefusedRow]) -> ImportOut:
         file_name=row.file_name,
         state=state,
         reason=row.reason,
+        total=row.total,
         read=row.read,
         created=row.created,
         updated=row.updated,

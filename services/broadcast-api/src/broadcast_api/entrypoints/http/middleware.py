@@ -16,6 +16,7 @@ BODY_MAX = 1024**2
 BODY_MAX_OF = {
     "/v1/recipients": 8 * 1024**2,  # 10,000 people in one request
     "/v1/recipients/imports": 200 * 1024**2,  # streamed into a file
+    "/people/import": 200 * 1024**2,  # the same from the console
 }
 
 COUNTING = re.compile(r"(/v1)?/broadcasts/[^/]+/attachments")

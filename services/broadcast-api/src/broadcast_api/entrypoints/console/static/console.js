@@ -2,17 +2,21 @@
 
 import { audience } from "./audience.js";
 import { compose } from "./compose.js";
+import { copying } from "./copy.js";
 import { dialogs } from "./dialogs.js";
 import { filters } from "./filters.js";
 import { load, region } from "./parts.js";
 import { stream } from "./stream.js";
 import { localTimes } from "./times.js";
+import { upload } from "./upload.js";
 
 localTimes(document);
 dialogs();
 filters(document);
 compose(document.querySelector("#compose"));
 audience(document.querySelector("[data-audience]"));
+copying();
+upload(document.querySelector("[data-upload]"));
 if (document.querySelector("[data-stream]")) stream();
 
 const answered = document.querySelector("[data-canonical]");
