@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python -m
 PY     := libs services deploy tests
+NORMAL := -m "not alone and not images" --ignore tests/deploy
 
 .DEFAULT_GOAL := help
 .PHONY: help install run check test contract chaos bench images clean
@@ -20,15 +21,16 @@ $(VENV)/.installed: uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml serv
 run: install ## everything on this machine: console, api, workers, NATS, an emulated Telegram (BOT_TOKEN=… for the real one)
 	@$(RUN) deploy.local
 
-check: install ## format, lint, strict types, import rules
+check: install ## format, lint, strict types, import rules, what is deployed
 	$(RUN) ruff format --check $(PY)
 	$(RUN) ruff check $(PY)
 	$(RUN) mypy libs services deploy tests
 	$(VENV)/bin/lint-imports
+	$(RUN) pytest -q -m "not images" tests/deploy
 
 # What failed beside other tests on a busy machine is tried once more by itself; what fails again fails.
 test: check ## everything that must hold, in under 15 minutes
-	$(RUN) pytest -n 2 --dist loadscope -m "not alone and not images" || $(RUN) pytest --last-failed --last-failed-no-failures none -m "not alone and not images"
+	$(RUN) pytest -n 2 --dist loadscope $(NORMAL) || $(RUN) pytest --last-failed --last-failed-no-failures none $(NORMAL)
 	$(RUN) pytest -m alone
 
 contract: install ## docs/contract anew from the code: AsyncAPI, JSON Schemas, OpenAPI, the reference page

@@ -1,0 +1,209 @@
+"""The Helm chart, linted, rendered for each values file in its `ci` folder, and checked as a cluster would."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import helm_python as helm
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from broadcast_api.settings import Settings
+from broadcast_contracts.topology import STREAMS, consumers
+from broadcast_telegram.settings import WorkerSettings
+from tests.deploy.crds import SPECS
+
+CHART = Path(__file__).parents[2] / "deploy/helm/telegram-broadcasts"
+VALUES = {path.name.removesuffix("-values.yaml"): path for path in sorted((CHART / "ci").glob("*-values.yaml"))}
+KUBERNETES = "1.30"
+"""The oldest version that the chart says it supports."""
+
+Manifest = dict[str, Any]
+
+
+@cache
+def rendered(name: str) -> tuple[Manifest, ...]:
+    """All manifests for a values file."""
+    texts = _render(_values(name))
+    files = [text for path, text in sorted(texts.items()) if not path.endswith("NOTES.txt")]
+    return tuple(manifest for text in files for manifest in yaml.safe_load_all(text) if manifest)
+
+
+def kinds(name: str, kind: str) -> list[Manifest]:
+    return [manifest for manifest in rendered(name) if manifest["kind"] == kind]
+
+
+def pods(name: str) -> Iterator[tuple[str, Manifest]]:
+    """Every pod that would run, with the name of what makes it."""
+    for manifest in rendered(name):
+        if manifest["kind"] == "Pod":
+            yield manifest["metadata"]["name"], manifest["spec"]
+        elif "template" in manifest.get("spec", {}):
+            yield manifest["metadata"]["name"], manifest["spec"]["template"]["spec"]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_chart_is_linted_without_a_warning(name: str) -> None:
+    report = helm.lint(str(CHART), _values(name), strict=True)
+    assert report["errors"] == []
+    assert [message for message in report["messages"] if message["severity"] > 1] == []
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_manifest_is_one_that_kubernetes_or_its_operator_accepts(name: str) -> None:
+    for manifest in rendered(name):
+        if spec := SPECS.get((manifest["apiVersion"], manifest["kind"])):
+            jsonschema.validate(manifest["spec"], spec)
+        else:
+            kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+
+
+def test_a_field_that_kubernetes_does_not_know_is_found() -> None:
+    broken = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}, "spec": {"prots": []}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, KUBERNETES, strict=True)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_pod_is_restricted_and_bounded(name: str) -> None:
+    """As the pod security standard `restricted` says, and a read-only root file system beyond it."""
+    for made_by, pod in pods(name):
+        assert pod["automountServiceAccountToken"] is False, made_by
+        assert pod["securityContext"]["runAsNonRoot"] is True, made_by
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, made_by
+        assert all(volume.keys() - {"name"} <= {"projected", "emptyDir"} for volume in pod.get("volumes", ()))
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, made_by
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}, made_by
+            assert "memory" in container["resources"]["limits"], made_by
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_no_secret_is_in_a_manifest_or_an_environment_variable(name: str) -> None:
+    assert kinds(name, "Secret") == []
+    for _, pod in pods(name):
+        for container in pod["containers"]:
+            assert [variable["name"] for variable in container.get("env", [])] in ([], ["BROADCAST_SETTINGS_DIR"])
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_setting_in_a_config_map_is_one_that_the_service_reads(name: str) -> None:
+    """A misspelt one would be ignored in silence."""
+    for part, settings in (("api", Settings), ("dispatcher", WorkerSettings), ("revoker", WorkerSettings)):
+        (config,) = (map for map in kinds(name, "ConfigMap") if map["metadata"]["name"] == f"b-{part}")
+        known = {f"BROADCAST_{field.upper()}" for field in settings.model_fields}
+        assert config["data"].keys() <= known
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_worker_is_given_longer_than_it_drains_and_than_a_lease_lasts(name: str) -> None:
+    settings = WorkerSettings.model_validate(_values(name).get("settings", {}))
+    lease = settings.lease_seconds + settings.lease_grace_seconds
+    for deployment in kinds(name, "Deployment"):
+        if deployment["metadata"]["name"] in ("b-dispatcher", "b-revoker"):
+            grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+            assert grace > max(settings.shutdown_seconds, lease) + settings.attempt_timeout_seconds
+
+
+def test_keda_asks_for_every_consumer_of_jobs_and_for_no_other() -> None:
+    triggers = [trigger["metadata"] for scaled in kinds("everything", "ScaledObject") for trigger in _triggers(scaled)]
+    asked = {(trigger["stream"], trigger["consumer"]) for trigger in triggers}
+    jobs = consumers(("main", "hr"))
+    assert asked == {(consumer.stream, consumer.durable) for consumer in jobs if consumer.stream == "JOBS"}
+
+
+def test_who_is_scaled_by_keda_has_no_fixed_number_of_replicas_and_starts_from_none() -> None:
+    scaled = {item["spec"]["scaleTargetRef"]["name"] for item in kinds("everything", "ScaledObject")}
+    deployments = {item["metadata"]["name"]: item["spec"] for item in kinds("everything", "Deployment")}
+    assert scaled == {"b-dispatcher", "b-revoker"}
+    assert all("replicas" not in deployments[name] for name in scaled)
+    assert {item["spec"]["minReplicaCount"] for item in kinds("everything", "ScaledObject")} == {0}
+
+
+def test_the_rules_and_selectors_meet_the_pods_they_mean() -> None:
+    labels = [item["spec"]["template"]["metadata"]["labels"] for item in kinds("everything", "Deployment")]
+    for kind in ("PodDisruptionBudget", "NetworkPolicy", "Service", "PodMonitor"):
+        for manifest in kinds("everything", kind):
+            spec = manifest["spec"]
+            selector = spec.get("podSelector") or spec["selector"]
+            wanted = selector.get("matchLabels", selector)
+            jobs = [item["spec"]["template"]["metadata"]["labels"] for item in kinds("everything", "Job")]
+            assert any(wanted.items() <= label.items() for label in labels + jobs), manifest["metadata"]["name"]
+
+
+def test_only_workers_and_an_open_door_reach_telegram() -> None:
+    def reaches(name: str) -> set[str]:
+        return {
+            policy["metadata"]["name"]
+            for policy in kinds(name, "NetworkPolicy")
+            if any(port["port"] == 443 for rule in policy["spec"]["egress"] for port in rule["ports"])
+        }
+
+    assert reaches("minimal") == {"b-dispatcher", "b-revoker"}
+    assert reaches("everything") == {"b-dispatcher", "b-revoker", "b-api"}
+
+
+def test_each_optional_part_is_absent_until_it_is_asked_for() -> None:
+    optional = {"ScaledObject", "Cluster", "Ingress", "HTTPRoute", "PodMonitor", "PrometheusRule"}
+    assert optional.isdisjoint(manifest["kind"] for manifest in rendered("minimal"))
+    assert optional <= {manifest["kind"] for manifest in rendered("everything")}
+    assert {"NetworkPolicy", "PodDisruptionBudget"}.isdisjoint(manifest["kind"] for manifest in rendered("bare"))
+
+
+def test_the_init_job_is_a_new_one_only_when_what_it_makes_changes() -> None:
+    def job(**more: Any) -> str:
+        texts = _render({**_values("minimal"), **more})
+        name: str = yaml.safe_load(texts["telegram-broadcasts/templates/init.yaml"])["metadata"]["name"]
+        return name
+
+    assert job() == job(keda={"enabled": True})
+    assert job() != job(bots=["main", "hr"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"postgresql": {"existingSecret": ""}}, "postgresql.existingSecret: name a Secret"),
+        ({"door": {"kind": "polling"}}, "door.existingSecret"),
+        ({"dispatchers": {}}, "dispatchers"),
+        ({"bots": ["Main"]}, "bots"),
+        ({"nats": {"replicas": 2}}, "replicas"),
+        ({"nats": {"url": "nats://user:password@nats:4222"}}, "url"),
+        ({"settings": {"accounts": "x"}}, "accounts"),
+        ({"settings": {"BROADCAST_WINDOW": 1}}, "BROADCAST_WINDOW"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(wrong: Manifest, why: str) -> None:
+    with pytest.raises(helm.HelmError, match=why):
+        _render({**_values("minimal"), **wrong})
+
+
+def test_the_disk_of_nats_holds_all_streams_when_they_are_full() -> None:
+    values = yaml.safe_load((CHART.parent / "nats-values.yaml").read_text())["config"]["jetstream"]
+    gibibytes = int(values["fileStore"]["pvc"]["size"].removesuffix("Gi"))
+    assert gibibytes * 1024**3 > 2 * sum(stream.max_bytes for stream in STREAMS)
+    assert values["merge"]["sync_interval"] == "always"
+
+
+def _render(values: Manifest) -> dict[str, str]:
+    """What `helm template` would: the values checked against the schema, and the text of each template."""
+    with helm.Chart.load(str(CHART)) as chart:
+        chart.validate_schema(values)
+        return chart.render(values, name="b", namespace="broadcasts")
+
+
+def _triggers(scaled: Manifest) -> list[Manifest]:
+    triggers: list[Manifest] = scaled["spec"]["triggers"]
+    return triggers
+
+
+def _values(name: str) -> Manifest:
+    values: Manifest = yaml.safe_load(VALUES[name].read_text())
+    return values
