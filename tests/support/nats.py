@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nats
@@ -20,8 +20,8 @@ from deploy.local.stack import nats_server_binary
 class NatsServer:
     """A server that can be stopped, killed and started again on the same port and store."""
 
-    def __init__(self, store: Path) -> None:
-        self.store = store
+    def __init__(self, store: Path, *options: str) -> None:
+        self.store, self._options = store, options
         self.port = -1
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -47,6 +47,7 @@ class NatsServer:
                     str(self.store),
                     "--ports_file_dir",
                     str(ports),
+                    *self._options,
                 ),
             ],
             stdout=subprocess.DEVNULL,
@@ -70,14 +71,22 @@ class NatsServer:
             self._process = None
 
 
+@contextmanager
+def running_server() -> Iterator[NatsServer]:
+    """A server with a store of its own."""
+    with tempfile.TemporaryDirectory(prefix="nats-", ignore_cleanup_errors=True) as store:
+        server = NatsServer(Path(store))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop(signal.SIGKILL)
+
+
 @pytest.fixture
 def nats_server() -> Iterator[NatsServer]:
-    store = Path(tempfile.mkdtemp(prefix="nats-"))
-    server = NatsServer(store)
-    server.start()
-    yield server
-    server.stop(signal.SIGKILL)
-    shutil.rmtree(store, ignore_errors=True)
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture
