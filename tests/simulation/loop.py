@@ -8,6 +8,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+TURN_SECONDS = 1e-6
+"""A turn of the loop takes time: who waits for the rest of a rounding error must see it pass."""
+
+
 class _NoSelector(selectors.SelectSelector):
     """Instead of waiting for input, jumps to the next timer."""
 
@@ -18,7 +22,7 @@ class _NoSelector(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise RuntimeError("deadlock: every task waits and no timer is set")
-        self.now += max(timeout, 0.0)
+        self.now += max(timeout, TURN_SECONDS)
         return []
 
 

@@ -1,8 +1,10 @@
 """A JetStream in memory with the semantics that the protocol stands on, and with every fault a client can meet."""
 
 import asyncio
+import contextlib
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +16,10 @@ from broadcast_contracts.topology import STREAMS
 from tests.simulation.process import Process
 
 WRONG_LAST_SEQUENCE = 10071
+NEVER = float("inf")
+
+LATEST_SECONDS = 8.0
+"""A request that was given up after its timeout may still arrive, so late at the most."""
 
 
 @dataclass(slots=True)
@@ -33,21 +39,52 @@ class Stream:
     last: int = 0
     messages: dict[int, Stored] = field(default_factory=dict)
     of_subject: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    ids: set[str] = field(default_factory=set)
+    ids: dict[str, int] = field(default_factory=dict)
+    waiting: set[asyncio.Future[None]] = field(default_factory=set)
 
     def remove(self, seq: int) -> None:
         if stored := self.messages.pop(seq, None):
             self.of_subject[stored.subject].remove(seq)
 
+    async def news(self, seconds: float) -> None:
+        """Until a message is stored or the time is over."""
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        self.waiting.add(waiter)
+        timer = loop.call_later(seconds, _release, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self.waiting.discard(waiter)
+
+    def tell(self) -> None:
+        """Wake whoever waits for news."""
+        for waiter in self.waiting:
+            _release(waiter)
+
 
 @dataclass
 class Consumer:
-    """A durable: where it is, and what it handed out and when that comes again."""
+    """A durable: where it is, and what it handed out and when that comes again.
+
+    `echoes` come again whatever the receiver says: a consumer that was deleted and made anew does that.
+    """
 
     stream: str
     filter_subject: str
     next_seq: int = 1
     pending: dict[int, float] = field(default_factory=dict)
+    echoes: dict[int, float] = field(default_factory=dict)
+
+    def due(self, seq: int) -> float:
+        """When what was handed out comes again."""
+        return min(self.pending[seq], self.echoes.get(seq, NEVER))
+
+    def settle(self, seq: int) -> None:
+        """It was acknowledged."""
+        self.pending.pop(seq, None)
+        self.echoes.pop(seq, None)
 
 
 class Server:
@@ -55,13 +92,15 @@ class Server:
 
     fenced = True
 
-    def __init__(self, rng: random.Random, ack_wait: float) -> None:
-        self.rng, self.ack_wait = rng, ack_wait
+    def __init__(self, rng: random.Random, ack_wait: float, on_store: Callable[[Stored], None]) -> None:
+        """`on_store` sees each message at the moment when it is stored."""
+        self.rng, self.ack_wait, self._on_store = rng, ack_wait, on_store
         self.faults = 0.0
         self.streams: dict[str, Stream] = {stream.name: Stream() for stream in STREAMS}
         self.buckets: dict[str, dict[str, tuple[int, bytes]]] = defaultdict(dict)
         self.consumers: dict[tuple[str, str], Consumer] = {}
         self._revision = 0
+        self._stream_of: dict[str, str] = {}
 
     def chance(self, weight: float = 1.0) -> bool:
         """Whether a fault happens here."""
@@ -69,7 +108,11 @@ class Server:
 
     def stream_of(self, subject: str) -> str:
         """The stream that stores a subject."""
-        return next(stream.name for stream in STREAMS if any(_matches(pattern, subject) for pattern in stream.subjects))
+        if subject not in self._stream_of:
+            self._stream_of[subject] = next(
+                stream.name for stream in STREAMS if any(_matches(pattern, subject) for pattern in stream.subjects)
+            )
+        return self._stream_of[subject]
 
     def store(self, subject: str, data: bytes, headers: dict[str, str]) -> tuple[str, int]:
         """What the server does with a publish; raises APIError when an expectation is not met."""
@@ -85,11 +128,7 @@ class Server:
             raise APIError(code=400, err_code=WRONG_LAST_SEQUENCE, description="wrong last sequence")
         message_id = headers.get("Nats-Msg-Id")
         if message_id and message_id in stream.ids:
-            return name, next(
-                (s.seq for s in stream.messages.values() if s.headers.get("Nats-Msg-Id") == message_id), 0
-            )
-        if message_id:
-            stream.ids.add(message_id)
+            return name, stream.ids[message_id]
         if headers.get("Nats-Rollup") == "sub":
             for seq in list(stream.of_subject[subject]):
                 stream.remove(seq)
@@ -97,9 +136,25 @@ class Server:
             for seq in list(stream.of_subject[subject]):
                 stream.remove(seq)
         stream.last += 1
-        stream.messages[stream.last] = Stored(stream.last, subject, data, headers)
+        stored = stream.messages[stream.last] = Stored(stream.last, subject, data, headers)
         stream.of_subject[subject].append(stream.last)
+        if message_id:
+            stream.ids[message_id] = stream.last
+        self._on_store(stored)
+        stream.tell()
         return name, stream.last
+
+    def store_late(self, subject: str, data: bytes, headers: dict[str, str]) -> None:
+        """The sender has given this request up, and does not learn what became of it."""
+        with contextlib.suppress(APIError):
+            self.store(subject, data, headers)
+
+    def hand_out_again(self) -> None:
+        """Every consumer forgets what it handed out, as one does that was deleted and made anew."""
+        now = asyncio.get_running_loop().time()
+        for consumer in self.consumers.values():
+            consumer.echoes = dict.fromkeys(consumer.pending, now)
+            self.streams[consumer.stream].tell()
 
     def revision(self) -> int:
         self._revision += 1
@@ -122,8 +177,13 @@ class Client:
     ) -> SimpleNamespace:
         await self._latency()
         if self._server.chance():
+            if self._server.rng.random() < 0.5:  # the request is on its way for long, else it was lost
+                late = self._server.rng.uniform(0.0, LATEST_SECONDS)
+                asyncio.get_running_loop().call_later(
+                    late, self._server.store_late, subject, payload, dict(headers or {})
+                )
             await asyncio.sleep(timeout)
-            raise nats.errors.TimeoutError  # the request was lost
+            raise nats.errors.TimeoutError
         name, seq = self._server.store(subject, payload, dict(headers or {}))
         if self._server.chance():
             await asyncio.sleep(timeout)
@@ -194,37 +254,33 @@ class Pull:
 
     async def fetch(self, batch: int = 1, timeout: float = 5) -> list["Delivered"]:
         await self._client._latency()
-        loop = asyncio.get_running_loop()
+        loop, stream = asyncio.get_running_loop(), self._server.streams[self._consumer.stream]
         deadline = loop.time() + timeout
         while not (ready := self._ready(loop.time())[:batch]):
             if loop.time() >= deadline:
                 raise nats.errors.TimeoutError
-            await asyncio.sleep(min(0.1, timeout))
+            due = min((self._consumer.due(seq) for seq in self._consumer.pending), default=NEVER)
+            await stream.news(max(0.0, min(deadline, due) - loop.time()))
             await self._client._process.gate()
         if self._server.chance(4):
             self._server.rng.shuffle(ready)
         for seq in ready:
             self._consumer.pending[seq] = loop.time() + self._server.ack_wait
-        kept = self._server.streams[self._consumer.stream].messages
-        return [Delivered(kept[seq], self._server, self._client, self._consumer) for seq in ready]
+            self._consumer.echoes.pop(seq, None)
+            if self._server.chance(3):
+                self._consumer.echoes[seq] = loop.time() + self._server.rng.uniform(0.0, 2.0)
+        return [Delivered(stream.messages[seq], self._server, self._client, self._consumer) for seq in ready]
 
     def _ready(self, now: float) -> list[int]:
-        kept = self._server.streams[self._consumer.stream]
-        again = [
-            seq
-            for seq, due in self._consumer.pending.items()
-            if seq in kept.messages and (due <= now or self._server.chance(1.5))
-        ]
-        new = []
-        while self._consumer.next_seq <= kept.last:
-            stored = kept.messages.get(self._consumer.next_seq)
-            if stored and _matches(self._consumer.filter_subject, stored.subject):
-                new.append(stored.seq)
-            self._consumer.next_seq += 1
-        late = {seq for seq in new if self._server.chance(2)}
-        for seq in new:
-            self._consumer.pending[seq] = now + (1.0 if seq in late else 0.0)
-        return again + [seq for seq in new if seq not in late]
+        kept, consumer = self._server.streams[self._consumer.stream], self._consumer
+        for seq in [seq for seq in consumer.pending if seq not in kept.messages]:
+            consumer.settle(seq)
+        while consumer.next_seq <= kept.last:
+            stored = kept.messages.get(consumer.next_seq)
+            if stored and _matches(consumer.filter_subject, stored.subject):
+                consumer.pending[stored.seq] = now + (1.0 if self._server.chance(2) else 0.0)
+            consumer.next_seq += 1
+        return [seq for seq in consumer.pending if consumer.due(seq) <= now]
 
 
 class Delivered:
@@ -239,7 +295,7 @@ class Delivered:
         await self._client._process.gate()
         if self._server.chance():
             return  # lost: it will come again
-        self._consumer.pending.pop(self._stored.seq, None)
+        self._consumer.settle(self._stored.seq)
         if self._consumer.stream == "JOBS":
             self._server.streams["JOBS"].remove(self._stored.seq)
 
@@ -255,6 +311,11 @@ class Delivered:
         await self._client._process.gate()
         if self._stored.seq in self._consumer.pending:
             self._consumer.pending[self._stored.seq] = asyncio.get_running_loop().time() + self._server.ack_wait
+
+
+def _release(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _matches(pattern: str, subject: str) -> bool:

@@ -2,10 +2,20 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 LONGEST_FREEZE = 20.0
 """Seconds; far beyond a lease and its grace."""
+
+
+CLOCK = ContextVar("CLOCK", default=1.0)
+"""Seconds that the clock of the running process counts in a true second."""
+
+
+def now() -> float:
+    """What the clock of the running process says."""
+    return asyncio.get_running_loop().time() * CLOCK.get()
 
 
 class Killed(BaseException):
@@ -13,10 +23,10 @@ class Killed(BaseException):
 
 
 class Process:
-    """Tasks that share a fate."""
+    """Tasks that share a fate, and a clock that runs a little fast or slow."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, clock: float) -> None:
+        self.name, self.clock = name, clock
         self.dead = False
         self.freezes = 0
         self._frozen_until = 0.0
@@ -24,7 +34,9 @@ class Process:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something as part of this process."""
-        task = asyncio.get_running_loop().create_task(work)
+        context = copy_context()
+        context.run(CLOCK.set, self.clock)
+        task = asyncio.get_running_loop().create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -36,6 +48,11 @@ class Process:
             await asyncio.sleep(self._frozen_until - loop.time())
         if self.dead:
             raise Killed
+
+    @property
+    def frozen(self) -> float:
+        """For how many seconds more."""
+        return max(0.0, self._frozen_until - asyncio.get_running_loop().time())
 
     def freeze(self, seconds: float) -> None:
         """SIGSTOP, and SIGCONT later."""

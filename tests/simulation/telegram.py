@@ -27,8 +27,11 @@ class Letter:
 class Telegram:
     """`faults` is the probability of each doubtful reply; refusals happen on top."""
 
-    def __init__(self, rng: random.Random, on_letter: Callable[[Letter], None]) -> None:
-        self._rng, self._on_letter = rng, on_letter
+    def __init__(
+        self, rng: random.Random, on_letter: Callable[[Letter], None], on_attempt: Callable[[int], None]
+    ) -> None:
+        """`on_attempt` sees the chat of each request that leaves, `on_letter` what arrived."""
+        self._rng, self._on_letter, self._on_attempt = rng, on_letter, on_attempt
         self.faults = 0.0
         self.letters: dict[int, Letter] = {}
         self.doubtful = 0
@@ -38,6 +41,7 @@ class Telegram:
         """One sendMessage. What reaches the wire has reached Telegram, even if the process dies the next moment."""
         if process.dead:
             raise asyncio.CancelledError
+        self._on_attempt(chat)
         chance = self._rng.random()
         if chance < self.faults:
             await self._latency()
@@ -81,10 +85,15 @@ class Telegram:
 
 
 class Pace:
-    """A pace of twenty-five messages a second; `turn` is the worst moment to be frozen, just before the attempt."""
+    """A pace of twenty-five messages a second; `turn` is the worst moment to be frozen, just before the attempt.
 
-    def __init__(self, process: Process, server: Server) -> None:
-        self._process, self._server, self._next, self._until = process, server, 0.0, 0.0
+    The worst of the worst: others are handed the job at that moment.
+    """
+
+    def __init__(self, process: Process, server: Server, freezing: float) -> None:
+        """`freezing` is how much likelier than any other fault it is to be frozen before an attempt."""
+        self._process, self._server, self._freezing = process, server, freezing
+        self._next = self._until = 0.0
 
     async def reserve(self, want: int) -> Slots:
         loop = asyncio.get_running_loop()
@@ -96,8 +105,10 @@ class Pace:
     async def turn(self, slots: Slots, k: int) -> None:
         wait = slots.first + k * slots.interval - asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, wait))
-        if self._server.chance():
-            self._process.freeze(self._server.rng.choice([2.0, 12.0, LONGEST_FREEZE]))
+        if self._server.chance(self._freezing):
+            self._process.freeze(self._server.rng.choice([0.7, 1.4, 2.0, 12.0, LONGEST_FREEZE]))
+            if self._server.rng.random() < 0.5:
+                self._server.hand_out_again()
         await self._process.gate()
 
     async def pause(self, seconds: float) -> None:

@@ -28,20 +28,45 @@ from broadcast_api.domain.call import Actor, Call
 from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import Refused
 from broadcast_api.duties.run import Duties, DutySettings
-from broadcast_contracts import Answer, BatchKey, RecallJobV1, RunControlV1, SendJobV1, decode
-from broadcast_contracts.topology import CONTROL, LEDGER, RECALL_LEDGER, Lane, consumers, control_key, job_consumer
-from broadcast_delivery import Hold, Lease, Verdict, Worker
+from broadcast_contracts import Answer, BatchKey, RecallJobV1, RunControlV1, SendJobV1, decode, decode_record
+from broadcast_contracts.topology import (
+    CONTROL,
+    JOBS,
+    LEDGER,
+    RECALL_LEDGER,
+    Lane,
+    batch_of,
+    consumers,
+    control_key,
+    job_consumer,
+)
+from broadcast_delivery import Entry, Fold, Hold, Lease, Verdict, Worker
 from broadcast_delivery.jetstream import JetStreamLedger
 from dispatcher.app import to_batch as batch_to_send
 from revoker.app import to_batch as batch_to_recall
-from tests.simulation.nats import Client, Consumer, Delivered, Server
-from tests.simulation.process import LONGEST_FREEZE, Process
+from tests.simulation.nats import Client, Consumer, Delivered, Server, Stored
+from tests.simulation.process import LONGEST_FREEZE, Process, now
 from tests.simulation.telegram import Letter, Pace, Telegram
 
 PEOPLE, BATCH_SIZE, WINDOW = 18, 6, 3
 LEASE = Lease(seconds=3.0, grace=1.0, attempt_timeout=1.0)
+CLOCKS = (0.9, 1.1)
+"""How far from true a clock may run: a lease and its grace outlast the lease's last attempt on any two of them."""
 ACK_WAIT, SWEEP = 5.0, 4.0
+LEDGER_PREFIX = LEDGER.subjects[0].removesuffix(">")
 TROUBLE_SECONDS, PEACE_SECONDS = 8.0, 400.0
+TROUBLES = {
+    "crash": 12,
+    "freeze": 12,
+    "stop": 16,
+    "resume": 20,
+    "recall": 3,
+    "answer": 3,
+    "hand out again": 3,
+    "lose a job": 2,
+    "nothing": 30,
+}
+"""What happens how often, on average: each history has a temper of its own, for one fault may hide another."""
 OFFICIAL = Call(by=Actor("Operator"))
 
 
@@ -50,12 +75,14 @@ class World:
 
     def __init__(self, seed: int, database: Database, folder: Path) -> None:
         self.rng = random.Random(seed)
-        self.server = Server(self.rng, ACK_WAIT)
+        self.server = Server(self.rng, ACK_WAIT, self._on_store)
+        self.logs: dict[BatchKey, Fold] = {}
         for consumer in consumers(("main",)):
             self.server.consumers[consumer.stream, consumer.durable] = Consumer(
                 consumer.stream, consumer.filter_subject
             )
-        self.telegram = Telegram(self.rng, self._on_letter)
+        self._freezing = self.rng.choice((0.5, 2.0, 5.0))
+        self.telegram = Telegram(self.rng, self._on_letter, self._on_attempt)
         self._duties: Duties | None = None
         self.database = database
         _empty(database)
@@ -73,6 +100,7 @@ class World:
         self._ever: list[Process] = []
         self.status = Status.CREATED
         self.violations: list[str] = []
+        self._troubles = {what: weight * self.rng.choice((0.1, 1.0, 2.0)) for what, weight in TROUBLES.items()}
         self.crashes = 0
         self.copies_accepted = Counter[int]()
 
@@ -90,7 +118,7 @@ class World:
         recall = self.rng.random() < 0.4
         answer = self.rng.choice([None, None, *Answer])
         while loop.time() < PEACE_SECONDS:
-            match self.broadcast.status:
+            match self.status:
                 case Status.STOPPED:
                     self._press(self.broadcasts.recall if recall else self.broadcasts.resume)
                 case Status.SENT if answer:
@@ -101,7 +129,8 @@ class World:
                 case Status.SENT | Status.CREATED:
                     break
             await asyncio.sleep(1)
-        await asyncio.sleep(LONGEST_FREEZE + ACK_WAIT + 2 * SWEEP)  # late facts and repeated jobs
+        frozen = max(process.frozen for process in self.processes.values())
+        await asyncio.sleep(frozen + ACK_WAIT + LEASE.seconds + SWEEP)  # late facts and repeated jobs
         for process in self.processes.values():
             process.kill()
         for _ in range(20):  # let every cancelled task come to its end
@@ -123,22 +152,26 @@ class World:
     # -- trouble
 
     def _trouble(self) -> None:
-        chance, name = self.rng.random(), self.rng.choice(list(self.processes))
-        if chance < 0.12:
-            self.crashes += 1
-            self._start(name)
-        elif chance < 0.24:
-            self.processes[name].freeze(self.rng.choice([0.5, 2.0, 8.0, LONGEST_FREEZE]))
-        elif chance < 0.40:
-            self._press(self.broadcasts.stop)
-        elif chance < 0.60:
-            self._press(self.broadcasts.resume)
-        elif chance < 0.63:
-            self._press(self.broadcasts.recall)
-        elif chance < 0.66:
-            self._answer(self.rng.choice([Answer.DELIVERED, Answer.LEAVE, Answer.RESEND]))
-        elif chance < 0.68 and self.server.streams["JOBS"].messages:
-            self.server.streams["JOBS"].remove(self.rng.choice(list(self.server.streams["JOBS"].messages)))
+        name = self.rng.choice(list(self.processes))
+        (what,) = self.rng.choices(list(self._troubles), list(self._troubles.values()))
+        match what:
+            case "crash":
+                self.crashes += 1
+                self._start(name)
+            case "freeze":
+                self.processes[name].freeze(self.rng.choice([0.5, 1.4, 2.0, 8.0, LONGEST_FREEZE]))
+            case "stop":
+                self._press(self.broadcasts.stop)
+            case "resume":
+                self._press(self.broadcasts.resume)
+            case "recall":
+                self._press(self.broadcasts.recall)
+            case "answer":
+                self._answer(self.rng.choice([Answer.DELIVERED, Answer.LEAVE, Answer.RESEND]))
+            case "hand out again":
+                self.server.hand_out_again()
+            case "lose a job" if jobs := list(self.server.streams[JOBS.name].messages):
+                self.server.streams[JOBS.name].remove(self.rng.choice(jobs))
 
     def _press(self, command: Callable[[UUID, Call], Broadcast]) -> None:
         with contextlib.suppress(Refused):
@@ -160,13 +193,25 @@ class World:
         if self.status is not Status.SENDING:
             self.violations.append(f"{letter.chat} was sent a message while {self.status}")
 
+    def _on_attempt(self, chat: int) -> None:
+        """Whoever is attempted is in flight in the log at that moment: opened before, and not resolved yet."""
+        batch, i = divmod(chat - 1000, BATCH_SIZE)
+        if not any(i in log.in_flight for key, log in self.logs.items() if key.batch == batch):
+            self.violations.append(f"{chat} was attempted without an open attempt in the log")
+
+    def _on_store(self, stored: Stored) -> None:
+        if stored.subject.startswith(LEDGER_PREFIX):
+            key = batch_of(stored.subject)
+            log = self.logs.setdefault(key, Fold("send"))
+            log.apply(Entry(stored.seq, decode_record(stored.data)))
+
     # -- processes
 
     def _start(self, name: str) -> None:
         """Start a process; the one that had the name is killed."""
         if old := self.processes.get(name):
             old.kill()
-        process = self.processes[name] = Process(name)
+        process = self.processes[name] = Process(name, self.rng.uniform(*CLOCKS))
         self._ever.append(process)
         kind = name.partition("-")[0]
         work = {"api": self._api, "dispatcher": self._dispatcher, "revoker": self._revoker}[kind]
@@ -193,7 +238,7 @@ class World:
         ledger = JetStreamLedger(Client(self.server, process), LEDGER)  # type: ignore[arg-type]
         hints = _Hints(self.server, process)
         worker = Worker(ledger, owner=process.name, lease=LEASE, window=WINDOW, stopped=hints.stopped)
-        pace = Pace(process, self.server)
+        pace = Pace(process, self.server, self._freezing)
 
         async def deliver(job: SendJobV1) -> None:
             async def attempt(i: int, hold: Hold) -> Verdict:
@@ -207,7 +252,7 @@ class World:
     async def _revoker(self, process: Process) -> None:
         ledger = JetStreamLedger(Client(self.server, process), RECALL_LEDGER)  # type: ignore[arg-type]
         worker = Worker(ledger, owner=process.name, lease=LEASE, window=WINDOW)
-        pace = Pace(process, self.server)
+        pace = Pace(process, self.server, self._freezing)
 
         async def recall(job: RecallJobV1) -> None:
             posted = {one.i: one for one in job.posted}
@@ -284,10 +329,7 @@ class _Hints:
 
 @contextlib.contextmanager
 def virtual_clocks() -> Any:
-    """Every clock that the code under test reads is the loop's."""
-
-    def now() -> float:
-        return asyncio.get_running_loop().time()
+    """Every clock that the code under test reads is that of its simulated process."""
 
     async def nothing(*_: Any, **__: Any) -> None: ...
 
