@@ -37,7 +37,7 @@ contract: install ## docs/contract anew from the code: AsyncAPI, JSON Schemas, O
 	@$(RUN) deploy.contract
 
 chaos: install ## ten thousand simulated histories, then kills, pauses and lost replies on real processes; writes docs/reliability.md
-	$(RUN) tests.simulation --seeds $${SIMULATION_SEEDS:-10000}
+	$(RUN) tests.simulation --seeds $${SIMULATION_SEEDS:-10000} --record docs/reliability.md
 	CHAOS_REPEATS=$${CHAOS_REPEATS:-3} CHAOS_REPORT=docs/reliability.md $(RUN) pytest tests/chaos
 
 bench: install ## the benchmarks, as ratios

@@ -2,9 +2,12 @@
 
 import argparse
 import asyncio
+import sys
+import time
+import traceback
 from collections.abc import Awaitable, Callable
 
-from tests.bench import latency, lists, pacing, people, planning, throughput
+from tests.bench import latency, lists, pacing, people, planning, projection, throughput
 from tests.bench.report import Table, write
 
 SECTIONS: dict[str, Callable[[], Awaitable[Table]]] = {
@@ -15,23 +18,34 @@ SECTIONS: dict[str, Callable[[], Awaitable[Table]]] = {
     "lists": lists.measure,
     "import": people.measure_import,
     "preview": people.measure_preview,
+    "projection": projection.measure,
 }
+
+SECTION_SECONDS = 360
+"""The longest that a section may take."""
 
 
 def main() -> None:
-    """All sections unless some are named."""
+    """All sections unless some are named. One that fails leaves the page's old figures; the exit code is 1 then."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*SECTIONS, []], default=[])
-    tables = []
+    failed = False
     for name in parser.parse_args().names or SECTIONS:
-        table = asyncio.run(_measure(name))
-        print(table.markdown(), flush=True)
-        tables.append(table)
-        write(tables)
+        started = time.monotonic()
+        try:
+            table = asyncio.run(_measure(name))
+        except Exception:
+            traceback.print_exc()
+            failed = True
+            continue
+        write(table)
+        print(f"{table.markdown()}\n({name}: {time.monotonic() - started:.0f} s)\n", flush=True)
+    sys.exit(failed)
 
 
 async def _measure(name: str) -> Table:
-    return await SECTIONS[name]()
+    async with asyncio.timeout(SECTION_SECONDS):
+        return await SECTIONS[name]()
 
 
 if __name__ == "__main__":

@@ -22,22 +22,23 @@ class Table:
     note: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    picture: str = ""
 
     def markdown(self) -> str:
         """As it stands on the page."""
         lines = ["| " + " | ".join(row) + " |" for row in (self.columns, ["---"] * len(self.columns), *self.rows)]
-        return f"## {self.title}\n\n{self.note}\n\n" + "\n".join(lines) + "\n"
+        picture = f"\n{self.picture}\n" if self.picture else ""
+        return f"## {self.title}\n\n{self.note}\n\n" + "\n".join(lines) + "\n" + picture
 
 
-def write(tables: Sequence[Table]) -> None:
-    """Replace the sections that were measured; keep the others."""
+def write(table: Table) -> None:
+    """Replace the section that was measured; keep the others."""
     kept = (
         {section.partition("\n")[0]: section for section in PAGE.read_text().split("\n## ")[1:]}
         if PAGE.exists()
         else {}
     )
-    for table in tables:
-        kept[table.title] = table.markdown().removeprefix("## ")
+    kept[table.title] = table.markdown().removeprefix("## ")
     PAGE.write_text(HEAD + "".join(f"\n## {section.rstrip()}\n" for section in kept.values()))
 
 

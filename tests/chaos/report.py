@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from tests.chaos.verdict import Account
+from tests.simulation.record import section
 
 HEAD = """# Reliability
 
@@ -51,7 +52,7 @@ class Report:
 
     def write(self, path: Path, command: str) -> None:
         rows = "".join(f"{self._row(scenario)}\n" for scenario in self._tried)
-        path.write_text(HEAD + rows + FOOT.format(command=command))
+        path.write_text(HEAD + rows + FOOT.format(command=command) + section(path))
 
     def _row(self, scenario: str) -> str:
         accounts, held, tried = self._accounts[scenario].values(), self._held[scenario], self._tried[scenario]

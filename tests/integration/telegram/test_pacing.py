@@ -109,8 +109,9 @@ async def test_a_pause_silences_every_replica_at_once(replica: Replica) -> None:
         paces = [await replica(f"bot-{attempt}") for _ in range(3)]
         began = time.monotonic()
         await paces[0].pause(5)
-        while not all(pace.paused for pace in paces):
-            await asyncio.sleep(0.001)
+        async with asyncio.timeout(5):
+            while not all(pace.paused for pace in paces):
+                await asyncio.sleep(0.001)
         delays.append(time.monotonic() - began)
     assert median(delays) < 0.1
 
