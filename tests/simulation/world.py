@@ -81,6 +81,7 @@ class World:
             self.server.consumers[consumer.stream, consumer.durable] = Consumer(
                 consumer.stream, consumer.filter_subject
             )
+        self._window_batches = self.rng.choice((1, 2))  # with one, a stop finds batches that were never issued
         self._freezing = self.rng.choice((0.5, 2.0, 5.0))
         self.telegram = Telegram(self.rng, self._on_letter, self._on_attempt)
         self._duties: Duties | None = None
@@ -221,7 +222,7 @@ class World:
         settings = DutySettings(
             bots=("main",),
             batch_size=BATCH_SIZE,
-            window_batches=2,
+            window_batches=self._window_batches,
             sweep_seconds=SWEEP,
             lease_seconds=LEASE.seconds,
             lease_grace_seconds=LEASE.grace,

@@ -62,8 +62,9 @@ async def connected(urls: list[str]) -> Client:
     return await nats.connect(urls, max_reconnect_attempts=-1, reconnect_time_wait=0.1, connect_timeout=2)
 
 
-async def reachable(js: JetStreamContext) -> None:
+async def reachable(client: Client) -> None:
     """Wait until JetStream answers: a cluster elects a leader first."""
+    js = client.jetstream(timeout=0.5)
     async with asyncio.timeout(REACHABLE_SECONDS):
         while True:
             try:

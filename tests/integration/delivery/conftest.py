@@ -45,7 +45,7 @@ async def client(replicas: int, request: pytest.FixtureRequest) -> AsyncIterator
 @pytest.fixture
 async def js(client: Client, replicas: int) -> JetStreamContext:
     js = client.jetstream(timeout=5)
-    await reachable(js)
+    await reachable(client)
     await ensure(js, ("main",), replicas=replicas)
     return js
 

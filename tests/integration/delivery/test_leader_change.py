@@ -23,7 +23,7 @@ async def ledgers(cluster: NatsCluster) -> AsyncIterator[list[JetStreamLedger]]:
     """One for each writer, on connections of their own."""
     clients = [await connected(cluster.urls) for _ in range(WRITERS)]
     contexts = [client.jetstream(timeout=2) for client in clients]
-    await reachable(contexts[0])
+    await reachable(clients[0])
     await ensure(contexts[0], ("main",), replicas=REPLICAS)
     yield [JetStreamLedger(js, LEDGER) for js in contexts]
     for client in clients:
