@@ -26,6 +26,7 @@ async def measure(count: int = 100_000, requests: int = 200) -> Table:
         broadcast = await running.broadcast(await running.audience(), f"listed {uuid4()}")
         paths = {
             "first page": "/v1/broadcasts?limit=50",
+            "by name": "/v1/broadcasts?limit=50&sort=name",
             "by status": "/v1/broadcasts?limit=50&status=sent",
             "one broadcast": f"/v1/broadcasts/{broadcast}",
         }
