@@ -17,7 +17,6 @@ from aiogram.exceptions import (
     TelegramServerError,
     TelegramUnauthorizedError,
 )
-from aiogram.methods import SendMessage
 from aiohttp import (
     ClientConnectionResetError,
     ClientConnectorCertificateError,
@@ -33,23 +32,23 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from broadcast_contracts import Cause, Outcome
 from broadcast_delivery import Verdict
+from broadcast_telegram.bot_api import ASKED
 from broadcast_telegram.classify import failed_delete, failed_send, is_about_age, reason_of, worst
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
-METHOD = SendMessage(chat_id=1, text="x")
 KEY = ConnectionKey("api.telegram.org", 443, True, True, None, None, None)
 
 
 def bad_request(description: str) -> Exception:
-    return TelegramBadRequest(METHOD, f"Bad Request: {description}")
+    return TelegramBadRequest(ASKED, f"Bad Request: {description}")
 
 
 def forbidden(description: str) -> Exception:
-    return TelegramForbiddenError(METHOD, f"Forbidden: {description}")
+    return TelegramForbiddenError(ASKED, f"Forbidden: {description}")
 
 
 def network(cause: Exception) -> Exception:
-    error = TelegramNetworkError(METHOD, f"{cause}")
+    error = TelegramNetworkError(ASKED, f"{cause}")
     error.__cause__ = cause
     return error
 
@@ -70,21 +69,21 @@ UNANSWERED: list[Exception] = [
 ]
 AMBIGUOUS: list[Exception] = [
     *map(network, UNANSWERED),
-    TelegramServerError(METHOD, "HTTP 502 Bad Gateway"),
-    TelegramServerError(METHOD, "Internal Server Error: restart; retry after 5"),
+    TelegramServerError(ASKED, "HTTP 502 Bad Gateway"),
+    TelegramServerError(ASKED, "Internal Server Error: restart; retry after 5"),
     ClientDecodeError("Failed to decode object", ValueError(TOKEN), "<html>"),
-    TelegramConflictError(METHOD, "Conflict: terminated by other getUpdates request"),
-    TelegramAPIError(METHOD, "I'm a teapot"),
+    TelegramConflictError(ASKED, "Conflict: terminated by other getUpdates request"),
+    TelegramAPIError(ASKED, "I'm a teapot"),
     TypeError("anything unforeseen"),
 ]
 RATE = [
-    (TelegramRetryAfter(METHOD, "Too Many Requests: retry after 3", 3), 3),
-    (TelegramRetryAfter(METHOD, "Too Many Requests: retry after 10072", 10_072), 3600),
-    (TelegramAPIError(METHOD, "Too Many Requests: retry after 0"), 1),
-    (TelegramAPIError(METHOD, "Too Many Requests"), 1),
+    (TelegramRetryAfter(ASKED, "Too Many Requests: retry after 3", 3), 3),
+    (TelegramRetryAfter(ASKED, "Too Many Requests: retry after 10072", 10_072), 3600),
+    (TelegramAPIError(ASKED, "Too Many Requests: retry after 0"), 1),
+    (TelegramAPIError(ASKED, "Too Many Requests"), 1),
     (bad_request('failed to send message #1 with the error message "Too Many Requests: retry after 8"'), 8),
 ]
-DEAD_TOKEN = [TelegramUnauthorizedError(METHOD, "Unauthorized"), TelegramNotFound(METHOD, "Not Found")]
+DEAD_TOKEN = [TelegramUnauthorizedError(ASKED, "Unauthorized"), TelegramNotFound(ASKED, "Not Found")]
 
 
 @pytest.mark.parametrize(
@@ -98,8 +97,8 @@ DEAD_TOKEN = [TelegramUnauthorizedError(METHOD, "Unauthorized"), TelegramNotFoun
         (forbidden("bot was kicked from the supergroup chat"), Outcome.REFUSED),
         (bad_request("chat not found"), Outcome.REFUSED),
         (bad_request("have no write access to the chat"), Outcome.REFUSED),
-        (TelegramNotFound(METHOD, "Not Found: chat not found"), Outcome.REFUSED),
-        (TelegramMigrateToChat(METHOD, "Bad Request: group chat was upgraded", -100), Outcome.REFUSED),
+        (TelegramNotFound(ASKED, "Not Found: chat not found"), Outcome.REFUSED),
+        (TelegramMigrateToChat(ASKED, "Bad Request: group chat was upgraded", -100), Outcome.REFUSED),
     ],
 )
 def test_a_refusal_is_the_recipients_own_and_says_why(error: Exception, outcome: Outcome) -> None:
@@ -144,7 +143,7 @@ def test_a_dead_token_halts_the_bot_and_blames_nobody(error: Exception) -> None:
         bad_request("text must be non-empty"),
         bad_request("unsupported parse_mode"),
         bad_request("ENTITIES_TOO_LONG"),
-        TelegramEntityTooLarge(METHOD, "Request Entity Too Large"),
+        TelegramEntityTooLarge(ASKED, "Request Entity Too Large"),
     ],
     ids=repr,
 )
@@ -189,7 +188,7 @@ def test_a_token_in_a_description_is_struck_out() -> None:
 
 
 def test_a_missing_description_is_still_a_refusal() -> None:
-    assert failed_send(TelegramBadRequest(METHOD, None)).outcome is Outcome.REFUSED  # type: ignore[arg-type]
+    assert failed_send(TelegramBadRequest(ASKED, None)).outcome is Outcome.REFUSED  # type: ignore[arg-type]
 
 
 def test_only_age_can_spoil_a_delete_of_several() -> None:

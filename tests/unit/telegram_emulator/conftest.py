@@ -1,8 +1,10 @@
 """A fresh Telegram for each test, a real aiogram bot that talks to it, and a hand on the control API."""
 
+import importlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiogram.types
 import aiohttp
 import pytest
 from aiogram import Bot
@@ -13,6 +15,9 @@ from tests.telegram_emulator import Emulator, Limits
 from tests.telegram_emulator.world import BotAccount
 
 TOKEN = "42:TEST"
+
+if not aiogram.types.Message.__pydantic_complete__:  # `broadcast_telegram` was imported first and left the building out
+    importlib.reload(aiogram.types)
 
 
 class QuickSession(AiohttpSession):

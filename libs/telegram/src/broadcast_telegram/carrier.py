@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from aiogram.exceptions import TelegramMigrateToChat
-
 from broadcast_contracts import Cause, Content, Outcome
 from broadcast_delivery import Hold, Verdict
+from broadcast_telegram.bot_api import TelegramMigrateToChat
 from broadcast_telegram.classify import failed_send, is_about_file_id, is_network, reason_of
 from broadcast_telegram.fields import fields_of, file_ids_in, ids_in
 from broadcast_telegram.files import Files, Hand, Missing, Unavailable

@@ -7,7 +7,11 @@ never the text of a client error: those quote URLs, and the URL of the Bot API h
 
 import re
 
-from aiogram.exceptions import (
+from aiohttp import ClientConnectorError, ConnectionTimeoutError, InvalidURL
+
+from broadcast_contracts import Cause, Outcome
+from broadcast_delivery import Verdict
+from broadcast_telegram.bot_api import (
     ClientDecodeError,
     TelegramAPIError,
     TelegramBadRequest,
@@ -20,10 +24,6 @@ from aiogram.exceptions import (
     TelegramServerError,
     TelegramUnauthorizedError,
 )
-from aiohttp import ClientConnectorError, ConnectionTimeoutError, InvalidURL
-
-from broadcast_contracts import Cause, Outcome
-from broadcast_delivery import Verdict
 
 PAUSE_SECONDS = (1.0, 3600.0)
 """A pause is kept within these: Telegram has been seen to ask for 2 to 10,072 s, and asks again when it must."""

@@ -5,23 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from aiogram.exceptions import TelegramMigrateToChat
-from aiogram.methods import (
-    DeleteMessage,
-    DeleteMessages,
-    GetMe,
-    SendAudio,
-    SendDocument,
-    SendMediaGroup,
-    SendMessage,
-    SendPhoto,
-    SendVideo,
-    TelegramMethod,
-)
 from pydantic import SecretStr
 
 from broadcast_contracts import Content, Outcome
 from broadcast_delivery import Verdict
+from broadcast_telegram.bot_api import TelegramMigrateToChat
 from broadcast_telegram.classify import failed_delete, failed_send, is_about_age, reason_of, worst
 from broadcast_telegram.fields import id_of, text_fields
 from broadcast_telegram.plan import Method
@@ -36,16 +24,6 @@ CLOCK_SECONDS = 5 * 60
 
 MOST_IDS = 100
 """Message ids in one deleteMessages call."""
-
-
-_METHODS: dict[Method, type[TelegramMethod[Any]]] = {
-    Method.MESSAGE: SendMessage,
-    Method.PHOTO: SendPhoto,
-    Method.VIDEO: SendVideo,
-    Method.AUDIO: SendAudio,
-    Method.DOCUMENT: SendDocument,
-    Method.ALBUM: SendMediaGroup,
-}
 
 
 class NoBot(Exception):
@@ -102,7 +80,7 @@ class Messenger:
         try:
             for start in range(0, len(messages), MOST_IDS):
                 ids = list(messages[start : start + MOST_IDS])
-                await self._telegram.call(DeleteMessages, {"chat_id": chat, "message_ids": ids})
+                await self._telegram.call("deleteMessages", {"chat_id": chat, "message_ids": ids})
         except Exception as error:
             if not is_about_age(error):
                 return failed_delete(error, expired=expired)
@@ -111,16 +89,16 @@ class Messenger:
 
     async def request(self, method: Method, fields: Mapping[str, Any]) -> Any:
         """One of the sending methods, for whoever puts several together; raises what the client raises."""
-        return await self._telegram.call(_METHODS[method], {**fields, **self._paid})
+        return await self._telegram.call(method, {**fields, **self._paid})
 
     async def upload(self, method: Method, fields: Mapping[str, Any], body: Upload, seconds: float) -> Any:
         """The same with files in the request, for at most so many `seconds`."""
-        return await self._telegram.upload(_METHODS[method], body.form({**fields, **self._paid}), seconds)
+        return await self._telegram.upload(method, body.form({**fields, **self._paid}), seconds)
 
     async def me(self) -> str:
         """The bot's username; raises NoBot."""
         try:
-            return str((await self._telegram.call(GetMe, {})).get("username", ""))
+            return str((await self._telegram.call("getMe", {})).get("username", ""))
         except Exception as error:
             raise NoBot(reason_of(error)) from None
 
@@ -129,12 +107,12 @@ class Messenger:
         await self._telegram.close()
 
     async def _send(self, content: Content, chat: int) -> Verdict:
-        message = await self._telegram.call(SendMessage, {"chat_id": chat, **text_fields(content), **self._paid})
+        message = await self._telegram.call(Method.MESSAGE, {"chat_id": chat, **text_fields(content), **self._paid})
         return Verdict(Outcome.DELIVERED, (id_of(message),))
 
     async def _delete_one(self, chat: int, message: int, expired: bool) -> Verdict:
         try:
-            await self._telegram.call(DeleteMessage, {"chat_id": chat, "message_id": message})
+            await self._telegram.call("deleteMessage", {"chat_id": chat, "message_id": message})
         except Exception as error:
             return failed_delete(error, expired=expired)
         return Verdict(Outcome.RECALLED)

@@ -9,20 +9,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import TelegramAPIError, TelegramNetworkError, TelegramServerError
-from aiogram.methods import Response, TelegramMethod
 from aiohttp import ClientError, ClientTimeout, FormData
 from pydantic import SecretStr
+
+from broadcast_telegram.bot_api import (
+    ASKED,
+    AiohttpSession,
+    Bot,
+    TelegramAPIError,
+    TelegramAPIServer,
+    TelegramNetworkError,
+    TelegramServerError,
+)
 
 CONNECT_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 15.0
 """Shorter than any server in front of the Bot API keeps an idle connection: a request never meets a closing one."""
-
-_KEPT: dict[type[TelegramMethod[Any]], object] = {}
-"""aiogram's models of replies. pydantic forgets one that nobody holds, and making it anew takes milliseconds."""
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -39,17 +41,17 @@ class Session:
         connect = min(CONNECT_SECONDS, timeout / 2)  # the connection must fail before the call does, or nobody can tell
         self._timeouts = ClientTimeout(total=timeout, connect=connect)
 
-    async def call(self, method: type[TelegramMethod[Any]], fields: Mapping[str, Any]) -> Any:
+    async def call(self, method: str, fields: Mapping[str, Any]) -> Any:
         """Answers `result` as Telegram wrote it; raises aiogram's TelegramAPIError and ClientDecodeError."""
         return await self._post(method, orjson.dumps(fields), _JSON, self._timeouts)
 
-    async def upload(self, method: type[TelegramMethod[Any]], form: FormData, seconds: float) -> Any:
+    async def upload(self, method: str, form: FormData, seconds: float) -> Any:
         """`call` with a body that carries files, and a time of its own."""
         return await self._post(method, form, None, ClientTimeout(total=seconds, connect=self._timeouts.connect))
 
     async def _post(
         self,
-        method: type[TelegramMethod[Any]],
+        method: str,
         body: bytes | FormData,
         headers: Mapping[str, str] | None,
         timeout: ClientTimeout,
@@ -57,7 +59,7 @@ class Session:
         http = await self._pool.create_session()
         try:
             async with http.post(
-                self._url + method.__api_method__,
+                self._url + method,
                 data=body,
                 headers=headers,
                 timeout=timeout,
@@ -65,7 +67,7 @@ class Session:
             ) as reply:
                 raw = await reply.read()
         except (ClientError, TimeoutError) as error:
-            raise TelegramNetworkError(method=_bare(method), message=type(error).__name__) from error
+            raise TelegramNetworkError(method=ASKED, message=type(error).__name__) from error
         if reply.status == 200:
             try:
                 answer = orjson.loads(raw)
@@ -74,10 +76,9 @@ class Session:
             except (ValueError, TypeError, KeyError):
                 pass  # not what Telegram writes: aiogram has the words for it
         if reply.status >= 500:
-            raise TelegramServerError(method=_bare(method), message=f"HTTP {reply.status} {reply.reason}")
-        _KEPT.setdefault(method, Response[method.__returning__])  # type: ignore[name-defined]
-        self._pool.check_response(bot=self._bot, method=_bare(method), status_code=reply.status, content=raw)  # type: ignore[arg-type]
-        raise TelegramAPIError(method=_bare(method), message=f"HTTP {reply.status}: neither a result nor an error")
+            raise TelegramServerError(method=ASKED, message=f"HTTP {reply.status} {reply.reason}")
+        self._pool.check_response(bot=self._bot, method=ASKED, status_code=reply.status, content=raw)  # type: ignore[arg-type]
+        raise TelegramAPIError(method=ASKED, message=f"HTTP {reply.status}: neither a result nor an error")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -90,8 +91,3 @@ class _Pool(AiohttpSession):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._connector_init["keepalive_timeout"] = KEEP_ALIVE_SECONDS
-
-
-def _bare(method: type[TelegramMethod[Any]]) -> TelegramMethod[Any]:
-    """What aiogram's errors are about: the method without its text and its chat, which belong in no log."""
-    return method.model_construct()
