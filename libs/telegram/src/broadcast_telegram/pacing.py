@@ -32,6 +32,7 @@ LOST_PAUSE_SECONDS = 1.0
 
 NATS_SECONDS = 2.0
 RETRY_SECONDS = 0.5
+CLOSE_SECONDS = 0.5
 TICK_SECONDS = 1.0
 JITTER_SECONDS = 0.02
 
@@ -63,10 +64,11 @@ class KvPace:
 
     async def close(self) -> None:
         """Stop watching; slots that are not used yet are lost."""
-        tasks = [self._watching, *self._announcements]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = {self._watching, *self._announcements}
+        while tasks:  # on Python 3.11 `asyncio.wait_for`, which nats-py uses, may swallow a cancellation: say it again
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
 
     # -- the port
 
