@@ -57,7 +57,7 @@ class Shelf:
 
 @pytest.fixture
 async def shelf(js: JetStreamContext, stage: Stage, nats_server: NatsServer) -> AsyncIterator[Shelf]:
-    vault = Vault(nats_server.url)
+    vault = Vault({"servers": nats_server.url})
     yield Shelf(js, stage, vault)
     await vault.close()
 

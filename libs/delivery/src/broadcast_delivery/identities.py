@@ -72,6 +72,7 @@ def _api() -> Identity:
             *_store_read(),
             f"$O.{ATTACHMENTS.name}.>",
             f"{API}.STREAM.PURGE.OBJ_{ATTACHMENTS.name}",
+            f"{API}.STREAM.MSG.DELETE.OBJ_{ATTACHMENTS.name}",
         ],
     )
 

@@ -61,7 +61,7 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
     store = EventStore(settings.event_store)
     views = Views(database, store, settings.batch_size)
     background = duties and duties(settings, database, store, Runs(store, views))
-    vault = Vault(settings.nats_url)
+    vault = Vault(settings.nats_options())
     directory, queries, imports = Directory(database), Queries(database), Imports(database)
 
     def faults() -> dict[str, str]:

@@ -9,7 +9,7 @@ import base64
 import contextlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
@@ -53,8 +53,9 @@ class Kept:
 class Vault:
     """Connects when it is first used. Every call may raise `StorageAway`; nothing else of HTTP needs NATS."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, connection: Mapping[str, Any]) -> None:
+        """`connection` are arguments of `nats.connect`."""
+        self._connection = connection
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
 
@@ -111,7 +112,7 @@ class Vault:
         async with self._connecting:
             if self._client is None or self._client.is_closed:
                 connecting = nats.connect(
-                    self._url, name="broadcast-api-files", max_reconnect_attempts=-1, reconnect_time_wait=0.5,
+                    **self._connection, name="broadcast-api-files", max_reconnect_attempts=-1, reconnect_time_wait=0.5,
                     error_cb=_quiet,
                 )  # fmt: skip
                 self._client = await asyncio.wait_for(connecting, CONNECT_SECONDS)
