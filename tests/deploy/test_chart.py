@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from broadcast_api.settings import Settings
-from broadcast_contracts.topology import STREAMS, consumers
+from broadcast_contracts.topology import ATTACHMENTS, BUCKETS, STREAMS, consumers
 from broadcast_telegram.settings import WorkerSettings
 from tests.deploy.crds import SPECS
 
@@ -90,7 +90,8 @@ def test_no_secret_is_in_a_manifest_or_an_environment_variable(name: str) -> Non
     assert kinds(name, "Secret") == []
     for _, pod in pods(name):
         for container in pod["containers"]:
-            assert [variable["name"] for variable in container.get("env", [])] in ([], ["BROADCAST_SETTINGS_DIR"])
+            given = {variable["name"] for variable in container.get("env", [])}
+            assert given <= {"BROADCAST_SETTINGS_DIR", "PGSSLMODE"}
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -150,6 +151,11 @@ def test_only_workers_and_an_open_door_reach_telegram() -> None:
     assert reaches("everything") == {"b-dispatcher", "b-revoker", "b-api"}
 
 
+def test_the_values_that_the_readme_tells_are_enough() -> None:
+    told = (CHART.parents[1] / "README.md").read_text().partition("```yaml\n")[2].partition("```")[0]
+    assert _render(yaml.safe_load(told))
+
+
 def test_each_optional_part_is_absent_until_it_is_asked_for() -> None:
     optional = {"ScaledObject", "Cluster", "Ingress", "HTTPRoute", "PodMonitor", "PrometheusRule"}
     assert optional.isdisjoint(manifest["kind"] for manifest in rendered("minimal"))
@@ -177,6 +183,7 @@ def test_the_init_job_is_a_new_one_only_when_what_it_makes_changes() -> None:
         ({"nats": {"replicas": 2}}, "replicas"),
         ({"nats": {"url": "nats://user:password@nats:4222"}}, "url"),
         ({"settings": {"accounts": "x"}}, "accounts"),
+        ({"api": {"env": {"PGPASSWORD": "x"}}}, "PGPASSWORD"),
         ({"settings": {"BROADCAST_WINDOW": 1}}, "BROADCAST_WINDOW"),
     ],
 )
@@ -185,10 +192,11 @@ def test_a_wrong_value_is_refused_by_name(wrong: Manifest, why: str) -> None:
         _render({**_values("minimal"), **wrong})
 
 
-def test_the_disk_of_nats_holds_all_streams_when_they_are_full() -> None:
+def test_the_disk_of_nats_holds_twice_what_is_there_when_everything_is_full() -> None:
     values = yaml.safe_load((CHART.parent / "nats-values.yaml").read_text())["config"]["jetstream"]
     gibibytes = int(values["fileStore"]["pvc"]["size"].removesuffix("Gi"))
-    assert gibibytes * 1024**3 > 2 * sum(stream.max_bytes for stream in STREAMS)
+    stored = sum(kept.max_bytes for kept in (*STREAMS, *BUCKETS, ATTACHMENTS))
+    assert gibibytes * 1024**3 > 2 * stored
     assert values["merge"]["sync_interval"] == "always"
 
 

@@ -97,6 +97,9 @@ containers:
 {{- end }}
     env:
       - {name: BROADCAST_SETTINGS_DIR, value: /etc/broadcasts}
+{{- range $name, $value := $own.env }}
+      - {name: {{ $name }}, value: {{ quote $value }}}
+{{- end }}
     securityContext:
       allowPrivilegeEscalation: false
       readOnlyRootFilesystem: true
