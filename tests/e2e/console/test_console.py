@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, FilePayload, expect
 
 from tests.e2e.console.conftest import PEOPLE
 from tests.e2e.console.officials import Official
@@ -55,10 +55,12 @@ async def test_an_official_creates_sends_stops_resumes_and_recalls_while_another
     await row.get_by_role("link").click()
     await boris.sees(re.compile("в секунду"))
     await anna.press("Остановить отправку")
+    await asyncio.sleep(1)
+    a_second_later = (await system.totals())["sent"]
     await anna.sees_status("Остановлена")
     await boris.sees_status("Остановлена")
     stopped_at = await boris.count()
-    assert 0 < stopped_at < PEOPLE
+    assert 0 < stopped_at == a_second_later < PEOPLE, "nothing left later than a second after the click"
     assert stopped_at == await anna.count() == (await system.totals())["sent"]
 
     await boris.press("Продолжить отправку")
@@ -146,4 +148,60 @@ async def test_every_page_can_be_used_by_everybody(system: System, browser: Brow
     await anna.sees(re.compile(f"{PEOPLE} получателей"))
     found += await anna.inaccessible()
     assert found == []
+    assert anna.errors == []
+
+
+async def test_a_rule_is_built_by_keyboard_and_counts_while_it_grows(system: System, browser: Browser) -> None:
+    anna = await Official.sit_down(browser, system.api_url)
+    await anna.open("/audiences/new")
+    await anna.page.get_by_label("Название аудитории").fill("Кадры без подрядчиков")
+    await anna.page.get_by_label("По признакам").focus()
+    await anna.page.keyboard.press("ArrowRight")
+    await anna.page.keyboard.press("ArrowRight")
+    lines = anna.page.get_by_role("group", name="Условие", exact=True)
+    await lines.first.get_by_label("Кадры").press("Space")
+    reach = anna.page.locator("#audience-reach")
+    await expect(reach).to_contain_text("12 получателей")
+    await anna.control("Исключение").press("Enter")
+    field = lines.nth(1).get_by_label("Что проверить")
+    await expect(field).to_be_focused()
+    await field.select_option(label="Тип")
+    await lines.nth(1).get_by_label("Подрядчики").press("Space")
+    await expect(reach).not_to_contain_text("12 получателей")
+    await lines.nth(1).get_by_label("Убрать условие").press("Enter")
+    await expect(reach).to_contain_text("12 получателей")
+    await expect(lines).to_have_count(1)
+    assert anna.errors == []
+
+
+async def test_people_come_from_a_file_and_what_was_refused_is_told(system: System, browser: Browser) -> None:
+    anna = await Official.sit_down(browser, system.api_url)
+    await anna.open("/people")
+    await anna.press("Импорт из файла")
+    rows = "".join(f"N-{n};Имя{n};{'сотрудник' if n % 500 else 'робот'}\n" for n in range(1, 3_001))
+    content = f"Табельный номер;Имя;Вид\n{rows}".encode("cp1251")
+    file = FilePayload(name="люди.csv", mimeType="text/csv", buffer=content)
+    await anna.page.get_by_label("Файл CSV").set_input_files(file)
+    await anna.press("Импортировать")
+    await anna.sees("Готово", seconds=60)
+    await expect(anna.page.locator("#import .counts")).to_contain_text("2 994")
+    await anna.sees("недопустимое значение")
+    await anna.open("/people?text=n-2999")
+    await anna.press("Пригласить", within="#list")
+    await expect(anna.page.get_by_label("Ссылка", exact=True)).to_have_value(re.compile(r"\?start=id-N-2999$"))
+    assert anna.errors == []
+
+
+async def test_the_same_in_english(system: System, browser: Browser) -> None:
+    anna = await Official.sit_down(browser, system.api_url, locale="en-GB")
+    id = await system.broadcast(await system.audience("English"))
+    await system.limits(rate=0)
+    await anna.open(f"/broadcasts/{id}")
+    await anna.press("Send broadcast")
+    await anna.press("Send to", within="dialog")
+    await anna.sees_status("Sent")
+    await anna.press("Recall messages")
+    await anna.press("Recall messages", within="dialog")
+    await anna.sees("These messages were recalled", seconds=40)
+    await anna.sees_status("Created")
     assert anna.errors == []

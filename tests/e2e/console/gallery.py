@@ -1,0 +1,187 @@
+"""Every page of the console with something on it; what the services behind it would find out is said by hand."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import uvicorn
+from sqlalchemy import insert, update
+
+from broadcast_api.adapters.schema import batches, broadcasts, deliveries, import_errors, imports, recipients, runs
+from broadcast_api.app import build
+from broadcast_api.settings import Settings
+from deploy.local.stack import free_port
+from tests.support.broadcast_api import Api, Json
+
+NAMES = (
+    "Анна Петрова",
+    "Иван Соколов",
+    "Мария Морозова",
+    "Павел Орлов",
+    "Дарья Лебедева",
+    "Илья Фёдоров",
+    "Ольга Попова",
+)
+DEPARTMENTS = ("Бухгалтерия", "Производство", "Логистика", "IT", "Кадры")
+POSITIONS = ("специалист", "ведущий специалист", "руководитель группы")
+BY = {"X-Actor-Name": "%D0%90%D0%BD%D0%BD%D0%B0 %D0%9F%D0%B5%D1%82%D1%80%D0%BE%D0%B2%D0%B0"}
+BY |= {"X-Actor-Position": "%D0%9E%D1%82%D0%B4%D0%B5%D0%BB %D0%BA%D0%B0%D0%B4%D1%80%D0%BE%D0%B2"}
+TEXT = "Коллеги, <b>завтра в 9:00</b> учебная тревога.\nВыходите через <i>главный вход</i> — сбор у ворот."
+PEOPLE = 400
+IT = {"field": "department", "in": ["IT", "Кадры"]}
+RULE: Json = {
+    "all": [
+        IT,
+        {"any": [{"field": "position", "in": ["специалист"]}, {"field": "joined", "after": "2026-01-31"}]},
+        {"not": {"any": [{"field": "kind", "in": ["contractor"]}, {"field": "language", "in": ["en"]}]}},
+    ]
+}
+STATES = {
+    "Канцелярия закрыта в понедельник": ("created", {}),
+    "Учебная тревога во вторник": ("sending", {"delivered": 212, "failed": 14, "unconfirmed": 3}),
+    "Опрос о столовой": ("stopped", {"delivered": 150, "failed": 9}),
+    "Неверная дата корпоратива": ("recalling", {"delivered": 391, "failed": 9, "recalled": 240, "unrecalled": 2}),
+    "График отпусков на лето": ("sent", {"delivered": 383, "failed": 15, "unconfirmed": 2}),
+}
+REFUSALS = ("blocked", "blocked", "not_started", "deactivated", "refused")
+
+
+class Gallery:
+    """`paths` names the pages; `address` is where they are."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.paths: dict[str, str] = {}
+
+
+@contextlib.asynccontextmanager
+async def gallery(folder: Path) -> AsyncIterator[Gallery]:
+    """Served over real HTTP until the end; an empty one beside it is at `empty`."""
+    async with _served(folder / "full") as (full, api), _served(folder / "empty") as (empty, _):
+        shown = Gallery(full)
+        shown.paths = {"list-empty": f"{empty}/broadcasts", "people-empty": f"{empty}/people"}
+        shown.paths |= {name: full + path for name, path in (await _fill(api)).items()}
+        yield shown
+
+
+@contextlib.asynccontextmanager
+async def _served(folder: Path) -> AsyncIterator[tuple[str, Api]]:
+    await asyncio.to_thread(folder.mkdir)
+    stores = {"database_url": f"sqlite:///{folder}/broadcasts.db", "event_store": f"sqlite:///{folder}/events.db"}
+    app = build(Settings(**stores, usernames={"main": "company_bot"}))  # type: ignore[arg-type]
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.02)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+            yield f"http://127.0.0.1:{port}", Api(http, app)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def _fill(api: Api) -> dict[str, str]:
+    await _people(api)
+    everyone = (await api.audience(name="Все сотрудники и подрядчики"))["id"]
+    await api.audience({"kind": "attributes", "where": {"department": ["IT", "Логистика"]}}, name="IT и логистика")
+    rule = (await api.audience({"kind": "rule", "rule": RULE}, name="IT и кадры без подрядчиков"))["id"]
+    paths = {"list": "/broadcasts", "form": "/broadcasts/new", "audiences": "/audiences", "rules": f"/audiences/{rule}"}
+    for minutes, (name, (state, counts)) in enumerate(reversed(STATES.items())):
+        draft = {"bot": "main", "name": name, "text": TEXT, "parse_mode": "HTML", "audience_id": everyone}
+        id = (await api.http.post("/v1/broadcasts", json=draft, headers=BY)).json()["id"]
+        paths[f"broadcast-{state}"] = f"/broadcasts/{id}"
+        if state != "created":
+            await api.http.post(f"/v1/broadcasts/{id}/send", headers=BY)
+            api.runs.record_frozen(UUID(id), 1, PEOPLE, 5)
+            _run(api, id, state, counts, datetime.now(UTC) - timedelta(hours=5 - minutes))
+    paths |= {"edit": paths["broadcast-created"] + "/edit", "ask-send": paths["broadcast-created"] + "/send"}
+    return paths | {"people": "/people", "import": "/people/import", "invite": "/people/invite"} | _imports(api)
+
+
+async def _people(api: Api) -> None:
+    people = []
+    for n in range(PEOPLE):
+        first, last = NAMES[n % len(NAMES)].split()
+        person: Json = {"chat_id": 5_000 + n, "first_name": first, "last_name": last, "username": f"person_{n}"}
+        person |= {
+            "department": DEPARTMENTS[n % 5],
+            "position": POSITIONS[n % 3],
+            "language": "en" if n % 9 == 0 else "ru",
+        }
+        people.append({**person, "kind": "contractor" if n % 7 == 0 else "employee"})
+    invited = {"external_id": "T-17", "first_name": "Светлана", "last_name": "Павлова", "department": "Кадры"}
+    await api.http.put("/v1/recipients", json={"bot": "main", "recipients": [invited, *people]})
+    with api.database.write() as connection:
+        connection.execute(update(recipients).where(recipients.c.chat_id % 40 == 7).values(status="blocked"))
+
+
+def _run(api: Api, id: str, state: str, counts: dict[str, int], began: datetime) -> None:
+    """As the projection would have left it."""
+    with api.database.write() as connection:
+        of_run = (runs.c.broadcast_id == UUID(id)) & (runs.c.run == 1)
+        run_id = connection.execute(runs.select().where(of_run)).one().id
+        connection.execute(
+            update(runs).where(of_run).values(**counts, total=PEOPLE, size=PEOPLE - 5, frozen=True, state=state)
+        )
+        status: dict[str, Any] = {"status": state, "sent_at": began}
+        connection.execute(update(broadcasts).where(broadcasts.c.id == UUID(id)).values(status))
+        tried = [
+            *["delivered"] * counts["delivered"],
+            *(REFUSALS[n % len(REFUSALS)] for n in range(counts["failed"] - 5)),
+            *["unconfirmed"] * counts.get("unconfirmed", 0),
+        ]
+        spread: list[str | None] = [tried[n * 37 % len(tried)] for n in range(len(tried))]
+        spread += [None] * (PEOPLE - 5 - len(spread))
+        first = int(began.timestamp())
+        rows = [
+            {
+                "run_id": run_id,
+                "position": n,
+                "recipient_id": n + 2,
+                "chat_id": 5_000 + n,
+                "outcome": outcome,
+                "reason": "Bad Request: chat not found" if outcome == "refused" else None,
+                "sent_at": first + n // 3 if outcome else None,
+            }
+            for n, outcome in enumerate(spread)
+        ]
+        connection.execute(insert(deliveries), rows)
+        kinds = {"delivered": 0, "unconfirmed": 2}
+        timeline: dict[str, list[int]] = {}
+        for n, outcome in enumerate(spread):
+            if outcome:
+                timeline.setdefault(str((first + n // 3) // 5), [0, 0, 0])[kinds.get(outcome, 1)] += 1
+        batch = {"run_id": run_id, "batch": 0, "size": PEOPLE - 5, "version": 1, "timeline": timeline}
+        connection.execute(insert(batches).values(batch))
+
+
+def _imports(api: Api) -> dict[str, str]:
+    """One that is read just now, and one that was read with faults."""
+    now = datetime.now(UTC)
+    running, finished = uuid4(), uuid4()
+    row = {"bot": "main", "started_at": now, "beat_at": now + timedelta(hours=1), "total": 12_000}
+    with api.database.write() as connection:
+        now_read = {"read": 7_000, "created": 420, "updated": 6_571, "refused": 9}
+        then_read = {"read": 12_000, "created": 640, "updated": 11_355, "refused": 5}
+        connection.execute(
+            insert(imports),
+            [
+                {"id": running, "file_name": "сотрудники-ноябрь.csv", "state": "running", **row, **now_read},
+                {"id": finished, "file_name": "подрядчики.csv", "state": "finished", **row, **then_read},
+            ],
+        )
+        codes = ("bad_date", "unknown_value", "not_identified", "bad_chat_id", "too_long")
+        columns = ("joined_at", "kind", "", "chat_id", "department")
+        faults = [
+            {"import_id": finished, "row": 90 * n + 17, "column": column, "code": code}
+            for n, (column, code) in enumerate(zip(columns, codes, strict=True))
+        ]
+        connection.execute(insert(import_errors), faults)
+    return {"import-running": f"/people/imports/{running}", "import-finished": f"/people/imports/{finished}"}

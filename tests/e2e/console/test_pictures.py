@@ -1,0 +1,56 @@
+"""Every page of the console, photographed and checked: light and dark, wide and as narrow as a phone, ru and en.
+
+The pictures are in `var/pictures` (`CONSOLE_PICTURES` names another folder).
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.e2e.console.gallery import gallery
+from tests.e2e.console.officials import Official
+
+FOLDER = Path(os.environ.get("CONSOLE_PICTURES", "var/pictures"))
+
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("console"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "scheme", "locale"),
+    [
+        ("light", 1280, "light", "ru-RU"),
+        ("dark", 1280, "dark", "en-GB"),
+        ("phone", 360, "light", "ru-RU"),
+        ("phone-dark", 360, "dark", "ru-RU"),
+    ],
+)
+async def test_every_page_is_seen_by_everybody(
+    tmp_path: Path, browser: Browser, name: str, width: int, scheme: str, locale: str
+) -> None:
+    await asyncio.to_thread(FOLDER.mkdir, parents=True, exist_ok=True)
+    found: list[str] = []
+    async with gallery(tmp_path) as shown:
+        window = {"width": width, "height": 800}
+        anna = await Official.sit_down(
+            browser, "", color_scheme=scheme, viewport=window, locale=locale, reduced_motion="reduce"
+        )
+        await anna.open(f"{shown.address}/you")
+        await anna.page.locator("main input[name=name]").fill("Анна Петрова")
+        await anna.page.locator("main input[name=position]").fill("Отдел кадров")
+        await anna.page.locator("main button.primary").click()
+        for page, address in shown.paths.items():
+            await anna.open(address)
+            await anna.page.screenshot(path=FOLDER / f"{page}-{name}.png", full_page=True)
+            found += await anna.inaccessible()
+            if await anna.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{page} is wider than the window")
+        await anna.page.context.close()
+    assert found == []
+    assert anna.errors == []
