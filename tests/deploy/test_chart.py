@@ -13,7 +13,9 @@ import yaml
 
 from broadcast_api.settings import Settings
 from broadcast_contracts.topology import ATTACHMENTS, BUCKETS, STREAMS, consumers
+from broadcast_delivery.identities import identities
 from broadcast_telegram.settings import WorkerSettings
+from deploy.nats.config import variable
 from tests.deploy.crds import SPECS
 
 CHART = Path(__file__).parents[2] / "deploy/helm/telegram-broadcasts"
@@ -98,7 +100,7 @@ def test_no_secret_is_in_a_manifest_or_an_environment_variable(name: str) -> Non
 def test_every_setting_in_a_config_map_is_one_that_the_service_reads(name: str) -> None:
     """A misspelt one would be ignored in silence."""
     for part, settings in (("api", Settings), ("dispatcher", WorkerSettings), ("revoker", WorkerSettings)):
-        (config,) = (map for map in kinds(name, "ConfigMap") if map["metadata"]["name"] == f"b-{part}")
+        config = _config_maps(name)[f"b-{part}"]
         known = {f"BROADCAST_{field.upper()}" for field in settings.model_fields}
         assert config["data"].keys() <= known
 
@@ -192,6 +194,16 @@ def test_a_wrong_value_is_refused_by_name(wrong: Manifest, why: str) -> None:
         _render({**_values("minimal"), **wrong})
 
 
+def test_each_service_is_told_who_it_is_at_nats_and_nats_knows_every_one_of_them() -> None:
+    known = {identity.name: variable(identity) for identity in identities(["main"])}
+    told = {name: item["data"].get("BROADCAST_NATS_USER") for name, item in _config_maps("minimal").items()}
+    assert told == {"b-api": "broadcast-api", "b-dispatcher": "dispatcher", "b-revoker": "revoker"}
+    assert set(told.values()) < known.keys()
+    given = yaml.safe_load((CHART.parent / "nats-values.yaml").read_text())["container"]["env"]
+    keys = {name: given[name]["valueFrom"]["secretKeyRef"]["key"] for name in known.values()}
+    assert keys == {variable: name for name, variable in known.items()}
+
+
 def test_the_disk_of_nats_holds_twice_what_is_there_when_everything_is_full() -> None:
     values = yaml.safe_load((CHART.parent / "nats-values.yaml").read_text())["config"]["jetstream"]
     gibibytes = int(values["fileStore"]["pvc"]["size"].removesuffix("Gi"))
@@ -205,6 +217,10 @@ def _render(values: Manifest) -> dict[str, str]:
     with helm.Chart.load(str(CHART)) as chart:
         chart.validate_schema(values)
         return chart.render(values, name="b", namespace="broadcasts")
+
+
+def _config_maps(name: str) -> dict[str, Manifest]:
+    return {item["metadata"]["name"]: item for item in kinds(name, "ConfigMap") if "data" in item}
 
 
 def _triggers(scaled: Manifest) -> list[Manifest]:

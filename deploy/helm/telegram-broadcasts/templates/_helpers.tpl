@@ -28,11 +28,22 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{- /* Who a service is at NATS. */ -}}
+{{- define "identity" -}}
+{{ ternary "broadcast-api" .part (eq .part "api") }}
+{{- end }}
+
 {{- /* What a service is told by file: {BROADCAST_NAME: value}. Settings of one service win over those of all. */ -}}
 {{- define "settings" -}}
 {{- $values := .root.Values -}}
 {{- with $values.nats.url }}
 BROADCAST_NATS_URL: {{ . | quote }}
+{{- end }}
+{{- if $values.nats.existingSecret }}
+BROADCAST_NATS_USER: {{ include "identity" . }}
+{{- if eq .part "api" }}
+BROADCAST_NATS_STEWARD_USER: steward
+{{- end }}
 {{- end }}
 {{- if eq .part "api" }}
 BROADCAST_BOTS: {{ join "," $values.bots | quote }}
@@ -137,6 +148,15 @@ volumes:
       defaultMode: 0440
       sources:
         - configMap: {name: {{ include "name" . }}}
+{{- with $values.nats.existingSecret }}
+        - secret:
+            name: {{ . }}
+            items:
+              - {key: {{ include "identity" $ }}, path: BROADCAST_NATS_PASSWORD}
+{{- if eq $.part "api" }}
+              - {key: steward, path: BROADCAST_NATS_STEWARD_PASSWORD}
+{{- end }}
+{{- end }}
 {{- if eq .part "api" }}
         - secret:
             name: {{ include "dsn" .root }}
