@@ -180,6 +180,11 @@ class Stack:
         port = self._worker_ports[name]
         await until(lambda: http_ok(f"http://127.0.0.1:{port}/readyz"), name, self.parts[name])
 
+    def metrics_urls(self) -> list[str]:
+        """Of every service that was started."""
+        workers = [f"http://127.0.0.1:{port}" for port in self._worker_ports.values()]
+        return [f"{url}/metrics" for url in (self.api_url, *workers)]
+
     async def _start(self, name: str, command: list[str], env: dict[str, str]) -> None:
         part = self.parts.get(name) or Part(name, command, env, self.logs)
         self.parts[name] = part

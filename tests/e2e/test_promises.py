@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import nats
 import pytest
 import pytest_asyncio
 from nats.js import JetStreamContext
+from prometheus_client.parser import text_string_to_metric_families
 
+from broadcast_api.duties.run import LOOK_SECONDS
 from broadcast_contracts import ParkedV1, decode
 from broadcast_contracts.topology import DEAD
 from tests.support.system import System, assert_adds_up, running
@@ -204,3 +208,41 @@ async def test_counts_and_events_for_other_teams_agree_with_the_api(system: Syst
     finally:
         await client.close()
         await system.limits(rate=30)
+
+
+async def test_what_prometheus_reads_agrees_with_the_counts_and_alerts_use_no_other_names(system: System) -> None:
+    await system.limits(rate=0)
+    before = await metrics_of(system)
+    broadcast = await system.broadcast(await system.audience(), "measured")
+    await system.press("send", broadcast)
+    counts = (await system.until_status(broadcast, "sent"))["counts"]
+    await asyncio.sleep(LOOK_SECONDS + 1)
+    after = await metrics_of(system)
+    delivered = 'broadcasts_messages_total{bot="main",outcome="delivered"}'
+    assert sum(after[delivered]) - sum(before.get(delivered, [0])) == counts["delivered"]
+    assert after["broadcasts_leader{}"] == [1]
+    assert after['broadcasts_job_lag{bot="main",lane="send"}'] == [0]
+    assert after["broadcasts_relay_lag_events{}"] == after["broadcasts_projection_lag_records{}"] == [0]
+    assert after['http_requests_total{method="POST",route="/v1/broadcasts/{id}/send",status="202"}'][0] >= 1
+    assert sum(after["broadcasts_window_seconds_count{}"]) > sum(before["broadcasts_window_seconds_count{}"])
+    known = {name.partition("{")[0] for name in after}
+    chart = Path("deploy/helm/telegram-broadcasts/files")
+    used = {
+        name
+        for file in ("alerts.yaml", "dashboard.json")
+        for name in re.findall(r"\b(?:broadcasts|http)_[a-z0-9_]+", (chart / file).read_text())
+    }
+    assert used
+    assert used <= known, used - known
+    await system.limits(rate=30)
+
+
+async def metrics_of(system: System) -> dict[str, list[float]]:
+    """Every series of every process, with a value for each process that has it."""
+    found: dict[str, list[float]] = {}
+    for url in system.stack.metrics_urls():
+        for family in text_string_to_metric_families((await system.http.get(url)).text):
+            for sample in family.samples:
+                labels = ",".join(f'{key}="{value}"' for key, value in sorted(sample.labels.items()))
+                found.setdefault(f"{sample.name}{{{labels}}}", []).append(sample.value)
+    return found

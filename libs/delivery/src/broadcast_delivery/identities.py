@@ -67,6 +67,7 @@ def _api() -> Identity:
             *(_info(stream) for stream in (BROADCASTS, JOBS, *logs)),
             *(_read(stream) for stream in (BROADCASTS, JOBS, *logs)),
             *_taken(PROJECTION),
+            f"{API}.CONSUMER.INFO.{JOBS.name}.*",
             *_taken(RECALL_PROJECTION),
             *_bucket(CONTROL, f"$KV.{CONTROL.name}.>"),
             *_store_read(),

@@ -54,6 +54,8 @@ class KvPace:
         self._state = PacingV1()
         self._revision = 0
         self._paused_until = 0.0
+        self.refused = 0
+        """How often Telegram said that it was too much."""
         self._turnstile = asyncio.Lock()
         self._waiting = 0
         self._exchange = asyncio.Lock()
@@ -105,6 +107,7 @@ class KvPace:
 
     async def pause(self, seconds: float) -> None:
         """Telegram asked the bot to be silent: at once here, and for every replica as soon as NATS has it."""
+        self.refused += 1
         until = time.time() + seconds
         if until <= self._paused_until + JITTER_SECONDS:
             return  # one of many answers that say the same
@@ -118,6 +121,11 @@ class KvPace:
     def paused(self) -> bool:
         """Whether a pause is in force: unused slots must be handed back."""
         return time.time() < self._paused_until
+
+    @property
+    def paused_for(self) -> float:
+        """Seconds that are left of a pause."""
+        return max(0.0, self._paused_until - time.time())
 
     # -- slots
 

@@ -19,6 +19,7 @@ from faststream.nats.subscriber.usecases import PullStreamSubscriber
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from broadcast_contracts import Job, Malformed, Message, decode
 from broadcast_contracts.topology import JOBS, Lane, Stream, job_consumer
@@ -30,6 +31,7 @@ from broadcast_telegram.carrier import Carrier
 from broadcast_telegram.counts_feed import CountsFeed
 from broadcast_telegram.files import Files
 from broadcast_telegram.messenger import Messenger, NoBot
+from broadcast_telegram.metrics import WorkerMetrics
 from broadcast_telegram.pacing import KvPace
 from broadcast_telegram.settings import BotSettings, WorkerSettings
 
@@ -81,6 +83,7 @@ class Service(Generic[J]):
         self._busy, self._idle = 0, asyncio.Event()
         self._idle.set()
         self._tasks: list[asyncio.Task[Any]] = []
+        self._metrics = WorkerMetrics()
         connection = settings.nats_options()
         self._inbox = connection.get("inbox_prefix", "_INBOX")
         self.broker = NatsBroker(
@@ -116,7 +119,12 @@ class Service(Generic[J]):
             on_startup=[self._start],
             on_shutdown=[self._drain],
             after_shutdown=[self._close],
-            asgi_routes=[("/livez", livez), ("/readyz", get(self._readyz)), ("/healthz", get(self._readyz))],
+            asgi_routes=[
+                ("/livez", livez),
+                ("/readyz", get(self._readyz)),
+                ("/healthz", get(self._readyz)),
+                ("/metrics", get(self._page)),
+            ],
         )
 
     # -- life
@@ -131,7 +139,8 @@ class Service(Generic[J]):
         self._accounts = {
             name: self._account(client, ledger, name, bot) for name, bot in self._settings.accounts.items()
         }
-        self._tasks = [asyncio.create_task(self._hints.listen()), asyncio.create_task(self._greet())]
+        running = (self._hints.listen(), self._greet(), self._metrics.lag.watch())
+        self._tasks = [asyncio.create_task(each) for each in running]
 
     def _account(self, client: Client, ledger: JetStreamLedger, name: str, bot: BotSettings) -> Account:
         settings, owner = self._settings, f"{self._craft.name}@{socket.gethostname()}:{os.getpid()}"
@@ -141,9 +150,10 @@ class Service(Generic[J]):
             lease=settings.lease,
             window=settings.window_of(bot),
             stopped=self._hints.stopped,
-            on_step=self._counts.note,
+            on_step=self._note,
         )
         pace = KvPace(client, name, bot.rate)
+        self._metrics.know(name, bot.rate, pace)
         messenger = Messenger(
             bot.token,
             base_url=settings.telegram_url,
@@ -226,7 +236,14 @@ class Service(Generic[J]):
             return AsgiResponse(f"nats: {error}".encode(), 503)
         return AsgiResponse(b"ready", 200)
 
+    async def _page(self, scope: object) -> AsgiResponse:
+        return AsgiResponse(self._metrics.page(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
+
     # -- work
+
+    def _note(self, batch: Batch, state: Fold) -> None:
+        self._counts.note(batch, state)
+        self._metrics.note(batch, state)
 
     def _handler(self, bot: str) -> Callable[[NatsMessage], Awaitable[None]]:
         async def on_job(message: NatsMessage) -> None:
@@ -286,7 +303,8 @@ class Service(Generic[J]):
         with self._hints.follow(batch.key):
             account = self._accounts[bot]
             pace, attempt = self._craft.attempt(job, account)
-            end = await account.worker.work(batch, pace, attempt)
+            end = await account.worker.work(batch, pace, self._metrics.counting(bot, attempt))
+        self._metrics.leave(batch.key)
         await self._counts.flush(batch.key)
         log.info("batch_left", extra={"batch": str(batch.key), "end": end.value})
         return end

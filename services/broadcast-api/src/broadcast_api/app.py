@@ -28,6 +28,7 @@ from broadcast_api.entrypoints.http.context import Services
 from broadcast_api.entrypoints.http.door import make_app
 from broadcast_api.entrypoints.http.feed import Feed
 from broadcast_api.entrypoints.telegram.webhook import add_webhook
+from broadcast_api.metrics import Metrics, Observed, add_metrics
 from broadcast_api.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 CATCH_UP_SECONDS = 1.0
 
 
-class Duties(Protocol):
+class Duties(Observed, Protocol):
     """What runs beside HTTP."""
 
     def wake(self) -> None:
@@ -77,7 +78,7 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_keep_catching_up(views))]
+        tasks = [asyncio.create_task(_keep_catching_up(views)), asyncio.create_task(metrics.lag.watch())]
         if background:
             tasks.append(asyncio.create_task(background.run()))
         try:
@@ -92,6 +93,7 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
             store.close()
             database.close()
 
+    metrics = Metrics(background)
     wake = background.wake if background else _nobody
     broadcasts = Broadcasts(store, views, directory, Doubts(database), settings.bots, wake)
     limits = Limits(settings.attachment_max_bytes, settings.attachments_max, settings.attachment_types)
@@ -116,6 +118,7 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
     webhooks = {bot: door.secret for bot, door in settings.doors("webhook").items()}
     add_webhook(app, webhooks, Arrivals(database))
     add_console(app)
+    add_metrics(app, metrics)
     return app
 
 

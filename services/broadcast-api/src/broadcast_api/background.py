@@ -15,6 +15,7 @@ from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.run import Duties, DutySettings, Step
+from broadcast_api.duties.standing import Standing
 from broadcast_api.entrypoints.telegram.polling import Poller
 from broadcast_api.settings import Settings
 from broadcast_telegram.listener import Listener
@@ -58,6 +59,16 @@ class NatsDuties:
         if self._duties is not None and self._duties.halted:
             return {"relay": self._duties.halted}
         return {}
+
+    @property
+    def standing(self) -> Standing | None:
+        """How far behind the system is; None where another replica leads."""
+        return self._duties.standing if self._duties is not None else None
+
+    @property
+    def reissues(self) -> int:
+        """Jobs that this process has issued again since it has been connected."""
+        return self._duties.reissues if self._duties is not None else 0
 
     async def run(self) -> None:
         """Until cancelled."""

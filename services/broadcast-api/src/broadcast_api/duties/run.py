@@ -27,6 +27,7 @@ from broadcast_api.duties.projection import Projection
 from broadcast_api.duties.recall import RecallPlanner
 from broadcast_api.duties.relay import Regressed, Relay
 from broadcast_api.duties.settle import Settler
+from broadcast_api.duties.standing import Lookout, Standing
 from broadcast_api.duties.sweeper import Sweeper
 from broadcast_contracts.topology import LEDGER, RECALL_LEDGER
 from broadcast_delivery.jetstream import JetStreamLedger
@@ -35,6 +36,9 @@ from broadcast_delivery.topology import ensure
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+LOOK_SECONDS = 5.0
+"""Between two looks at how far behind everything is: less than any Prometheus asks."""
+
 BACKOFF_SECONDS = (0.1, 2.0)
 """First and longest wait after a failed step: NATS or SQL is away, and everything goes on when it is back."""
 
@@ -84,6 +88,10 @@ class Duties:
         self._steward = steward.jetstream(timeout=5) if steward else None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakes: list[asyncio.Event] = []
+        self.standing: Standing | None = None
+        """How far behind the system is; None where another replica leads."""
+        self.reissues = 0
+        """Jobs that the sweeper has issued again."""
         self.halted = ""
         """Why the relay refuses to go on; empty while it does not."""
 
@@ -103,6 +111,13 @@ class Duties:
 
     async def work(self) -> None:
         """All duties at once, until cancelled."""
+        self.standing = Standing()
+        try:
+            await self._work()
+        finally:
+            self.standing = None
+
+    async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._wakes = []
         settings, js, database = self._settings, self._js, self._database
@@ -124,7 +139,15 @@ class Duties:
 
         async def sweep() -> bool:
             await self._ensure()
-            return await sweeper.step()
+            again = await sweeper.step()
+            self.reissues += again
+            return again > 0
+
+        lookout = Lookout(js, database, self._store, settings.bots)
+
+        async def look() -> bool:
+            self.standing = await lookout.look()
+            return False
 
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep("relay", Relay(js, database, self._store).step))
@@ -135,6 +158,7 @@ class Duties:
             group.create_task(self._keep("recall", recall.step, announce=True))
             group.create_task(self._keep("sweep", sweep, every=settings.sweep_seconds))
             group.create_task(self._keep("collect", collector.step, every=settings.sweep_seconds))
+            group.create_task(self._keep("look", look, every=LOOK_SECONDS))
             group.create_task(self._keep("project_send", sends.step, pulls=True))
             group.create_task(self._keep("project_recall", recalls.step, pulls=True))
             for name, step in self._pulling.items():

@@ -30,8 +30,8 @@ class Sweeper:
         self._js, self._database, self._issuer, self._recall = js, database, issuer, recall
         self._seen: Seen = {}
 
-    async def step(self) -> bool:
-        """Issue idle batches again; answers whether there were any."""
+    async def step(self) -> int:
+        """Issue idle batches again; answers how many there were."""
         seen: Seen = {}
         again = 0
         for row in await asyncio.to_thread(self._with_workers):
@@ -43,7 +43,7 @@ class Sweeper:
             again += 1
             await (self._recall if lane == "recall" else self._issuer).again(row.run_id, row.batch)
         self._seen = seen
-        return again > 0
+        return again
 
     def _with_workers(self) -> list[Row[Any]]:
         with self._database.read() as connection:

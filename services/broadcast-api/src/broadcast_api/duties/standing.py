@@ -1,0 +1,76 @@
+"""How far behind the system is, for Prometheus: looked up every few seconds by the replica that leads."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from nats.js import JetStreamContext
+from sqlalchemy import func, select
+
+from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.adapters.schema import deliveries, exceptional, positions, runs
+from broadcast_api.duties.relay import READER
+from broadcast_contracts import Outcome
+from broadcast_contracts.topology import (
+    LEDGER,
+    PROJECTION,
+    RECALL_LEDGER,
+    RECALL_PROJECTION,
+    Consumer,
+    Lane,
+    job_consumer,
+)
+
+LANES: tuple[Lane, ...] = ("send", "test", "recall")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """As of a moment ago. Bytes of a ledger stream come with the size at which it refuses."""
+
+    jobs: dict[tuple[str, Lane], int] = field(default_factory=dict)
+    unconfirmed: dict[str, int] = field(default_factory=dict)
+    unpublished: int = 0
+    unprojected: int = 0
+    ledgers: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+class Lookout:
+    """`look` answers how things stand. Raises errors of NATS and SQL."""
+
+    def __init__(self, js: JetStreamContext, database: Database, store: EventStore, bots: tuple[str, ...]) -> None:
+        self._js, self._database, self._store, self._bots = js, database, store, bots
+
+    async def look(self) -> Standing:
+        lanes = [(bot, lane) for bot in self._bots for lane in LANES]
+        unconfirmed, unpublished = await asyncio.to_thread(self._in_sql)
+        return Standing(
+            jobs={(bot, lane): await self._waiting(job_consumer(lane, bot)) for bot, lane in lanes},
+            unconfirmed=unconfirmed,
+            unpublished=unpublished,
+            unprojected=await self._waiting(PROJECTION) + await self._waiting(RECALL_PROJECTION),
+            ledgers={stream.name: await self._bytes(stream.name) for stream in (LEDGER, RECALL_LEDGER)},
+        )
+
+    async def _waiting(self, consumer: Consumer) -> int:
+        """Not delivered yet, or delivered and not acknowledged."""
+        info = await self._js.consumer_info(consumer.stream, consumer.durable)
+        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+
+    async def _bytes(self, stream: str) -> tuple[int, int]:
+        info = await self._js.stream_info(stream)
+        return info.state.bytes, info.config.max_bytes or 0
+
+    def _in_sql(self) -> tuple[dict[str, int], int]:
+        doubtful = (deliveries.c.outcome == Outcome.UNCONFIRMED.value) & deliveries.c.answer.is_(None) & exceptional
+        by_bot = (
+            select(runs.c.bot, func.count())
+            .join(deliveries, deliveries.c.run_id == runs.c.id)
+            .where(runs.c.unconfirmed > 0, doubtful)
+            .group_by(runs.c.bot)
+        )
+        published = select(positions.c.notification_id).where(positions.c.reader == READER)
+        with self._database.read() as connection:
+            found = {row[0]: row[1] for row in connection.execute(by_bot)}
+            last = connection.scalar(published) or 0
+        return found, max(0, self._store.max_notification_id() - last)
