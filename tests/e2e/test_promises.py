@@ -25,7 +25,8 @@ BOTS = {"main": {"token": "1000000001:EMULATED"}, "other": {"token": "1000000002
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system() -> AsyncIterator[System]:
-    async with running(people=300, bots=BOTS) as system:
+    # At DEBUG, and with the faults of these tests, everything that could spell out a bot's token had its occasion.
+    async with running(people=300, bots=BOTS, settings={"BROADCAST_LOG_LEVEL": "debug"}) as system:
         yield system
 
 

@@ -15,6 +15,8 @@ from deploy.local.stack import Plan, Stack
 
 Json = dict[str, Any]
 
+TELEGRAMS = ("emulator.log", "telegram.state")
+
 
 class System:
     """A running stack, spoken to as its users do."""
@@ -111,9 +113,19 @@ async def served(stack: Stack) -> AsyncIterator[System]:
         if stack.plan.people:
             await asyncio.to_thread(load_samples, stack.api_url, stack.telegram_url)
         yield System(stack, http)
-        assert "Violation" not in (stack.logs / "nats.log").read_text(), (
-            "something was asked of NATS without permission"
-        )
+    log = (stack.logs / "nats.log").read_text()
+    assert "Violation" not in log, "something was asked of NATS without permission"
+    assert_no_token(stack)
+
+
+def assert_no_token(stack: Stack) -> None:
+    """No bot's token is in a log, a database, a stream or a bucket. The emulator is Telegram: it may know."""
+    secrets = [bot["token"].partition(":")[2].encode() for bot in stack.plan.bots.values()]
+    files = [file for file in stack.plan.var.rglob("*") if file.is_file() and file.name not in TELEGRAMS]
+    assert {"api.log", "nats.log"} <= {file.name for file in files}
+    for file in files:
+        content = file.read_bytes()
+        assert not any(secret in content for secret in secrets), f"a bot's token is in {file}"
 
 
 def assert_adds_up(counts: Json) -> None:
