@@ -81,21 +81,26 @@ def truth(world: World, states: dict[BatchKey, Fold], everybody: bool) -> list[s
     After a recall out of `stopped` some were never attempted; else `everybody` must have an outcome.
     """
     found = []
+    requests = max(1, len(world.files))
     letters = defaultdict(set)
     for letter in world.telegram.letters.values():
         letters[letter.chat].add(letter.id)
     for key, state in states.items():
         for i in range(BATCH_SIZE):
             chat, result = 1000 + key.batch * BATCH_SIZE + i, state.results.get(i)
-            if result is None and (letters[chat] or everybody):
+            told = result or state.kept.get(i)
+            unknown = letters[chat] - set(told.messages if told else ())
+            if result is None and (unknown or everybody):
                 found.append(f"{chat} has no outcome and {len(letters[chat])} messages")
             elif result is None:
                 continue
-            elif result.outcome is Outcome.DELIVERED and not (result.messages or result.answer):
+            elif result.outcome is Outcome.DELIVERED and len(result.messages) < requests and not result.answer:
                 found.append(f"{chat} delivered without a message, and nobody said so")
             elif result.outcome is Outcome.DELIVERED and not set(result.messages) <= letters[chat]:
                 found.append(f"{chat} delivered by the ledger, but not by Telegram")
-            elif result.outcome in WITHOUT_A_LETTER and letters[chat]:
+            elif result.outcome is Outcome.PARTLY and not result.messages:
+                found.append(f"{chat} received a part, but nobody knows which")
+            elif result.outcome in WITHOUT_A_LETTER and unknown:
                 found.append(f"{chat} received a message, but the ledger says {result.outcome}")
     if everybody and len(states) != BATCHES:
         found.append(f"{len(states)} ledgers for {BATCHES} batches")
@@ -123,7 +128,8 @@ def projection(states: dict[BatchKey, Fold], rows: dict[int, Any], counts: Any) 
 
 def recalled(world: World, states: dict[BatchKey, Fold]) -> list[str]:
     """After a recall every message that the ledger knows is gone."""
-    known = {id for state in states.values() for result in state.results.values() for id in result.messages}
+    told = [result for state in states.values() for result in (*state.results.values(), *state.kept.values())]
+    known = {id for result in told for id in result.messages}
     return [f"message {id} was not recalled" for id in sorted(known) if not world.telegram.letters[id].deleted]
 
 

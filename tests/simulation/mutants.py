@@ -19,6 +19,7 @@ from broadcast_api.duties.sweeper import Sweeper
 from broadcast_contracts import LedgerRecord, Outcome, ProgressV1, ResolveV1, Result
 from broadcast_delivery import Entry, Fold, Lease
 from broadcast_delivery.worker import _Task
+from broadcast_telegram.carrier import _Trip
 from tests.simulation.nats import Server
 
 Mutant = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -167,6 +168,11 @@ def rest_before_decisions() -> contextlib.AbstractContextManager[Any]:
     return patch.object(settle, "undecided", false())
 
 
+def whole_again_after_a_part() -> contextlib.AbstractContextManager[Any]:
+    """A content of which something arrived is tried again from its beginning."""
+    return patch.object(_Trip, "_ended", lambda self, verdict: verdict)
+
+
 MUTANTS: dict[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
@@ -185,5 +191,6 @@ MUTANTS: dict[str, Mutant] = {
         no_sweeper,
         planner_ignores_the_stop,
         rest_before_decisions,
+        whole_again_after_a_part,
     )
 }

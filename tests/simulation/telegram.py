@@ -2,15 +2,27 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from broadcast_contracts import Content, Outcome
+from aiogram.exceptions import TelegramForbiddenError, TelegramNetworkError, TelegramRetryAfter
+from aiogram.methods import SendMessage
+from aiohttp import ClientConnectorError
+from aiohttp.client_reqrep import ConnectionKey
+
+from broadcast_contracts import Content, File, Outcome
 from broadcast_delivery import Slots, Verdict
+from broadcast_telegram.classify import failed_send
+from broadcast_telegram.files import Hand
+from broadcast_telegram.plan import Method
 from tests.simulation.nats import Server
 from tests.simulation.process import LONGEST_FREEZE, Process
 
 INTERVAL_SECONDS = 0.04
+
+_METHOD = SendMessage.model_construct(chat_id=1, text="x")
+_KEY = ConnectionKey("api.telegram.org", 443, True, True, None, None, None)
 
 
 @dataclass(slots=True)
@@ -38,33 +50,43 @@ class Telegram:
         self._last = 0
 
     async def send(self, process: Process, content: Content, chat: int) -> Verdict:
-        """One sendMessage. What reaches the wire has reached Telegram, even if the process dies the next moment."""
+        """One sendMessage, as a messenger makes it."""
+        try:
+            reply = await self.request(process, {"chat_id": chat, "text": content.text})
+        except Exception as error:
+            return failed_send(error)
+        return Verdict(Outcome.DELIVERED, (reply["message_id"],))
+
+    async def request(self, process: Process, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """One request; raises what the client would. What reaches the wire has reached Telegram, even if the process
+        dies the next moment."""
         if process.dead:
             raise asyncio.CancelledError
-        self._on_attempt(chat)
+        self._on_attempt(fields["chat_id"])
         chance = self._rng.random()
         if chance < self.faults:
             await self._latency()
-            return Verdict(Outcome.UNATTEMPTED, reason="connection refused")
+            raise _no_reply(ClientConnectorError(_KEY, OSError(111, "Connection refused")))
         if chance < 2 * self.faults:
             self.doubtful += 1
             await self._latency()
-            return Verdict(Outcome.UNCONFIRMED, reason="lost on the way there")
+            raise _no_reply(TimeoutError())
         if chance < 3 * self.faults:
             await self._latency()
-            return Verdict(Outcome.BLOCKED, reason="Forbidden: bot was blocked by the user")
+            raise TelegramForbiddenError(_METHOD, "Forbidden: bot was blocked by the user")
         if chance < 3.5 * self.faults:
             await self._latency()
-            return Verdict(Outcome.UNATTEMPTED, pause=1.0, reason="Too Many Requests")
+            raise TelegramRetryAfter(_METHOD, "Too Many Requests: retry after 1", 1)
         self._last += 1
-        letter = Letter(self._last, chat, content.text, asyncio.get_running_loop().time())
+        text = str(next(filter(None, (fields.get(name) for name in ("text", "caption", "document", "audio")))))
+        letter = Letter(self._last, fields["chat_id"], text, asyncio.get_running_loop().time())
         self.letters[letter.id] = letter
         self._on_letter(letter)
         await self._latency()
         if chance > 1 - self.faults:
             self.doubtful += 1
-            return Verdict(Outcome.UNCONFIRMED, reason="the reply was lost")
-        return Verdict(Outcome.DELIVERED, (letter.id,))
+            raise _no_reply(TimeoutError())
+        return {"message_id": letter.id}
 
     async def delete(self, process: Process, messages: list[int]) -> Verdict:
         """One deleteMessages of what one recipient received."""
@@ -114,6 +136,39 @@ class Pace:
     async def pause(self, seconds: float) -> None:
         self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
 
+    def weighing(self, weight: int) -> "Pace":
+        return self
+
     @property
     def paused(self) -> bool:
         return asyncio.get_running_loop().time() < self._until
+
+
+class Line:
+    """A messenger for contents of several requests: each of them is one request here too."""
+
+    def __init__(self, telegram: Telegram, process: Process) -> None:
+        self._telegram, self._process = telegram, process
+
+    async def request(self, method: Method, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._telegram.request(self._process, fields)
+
+
+class Uploaded:
+    """Files that Telegram has already, each known by its name."""
+
+    def known(self, files: Iterable[File]) -> Hand:
+        return _Names("main")
+
+    async def release(self, hand: Hand) -> None: ...
+
+
+class _Names(Hand):
+    def reference(self, file: File) -> str:
+        return file.name
+
+
+def _no_reply(cause: Exception) -> TelegramNetworkError:
+    error = TelegramNetworkError(_METHOD, type(cause).__name__)
+    error.__cause__ = cause
+    return error

@@ -28,7 +28,17 @@ from broadcast_api.domain.call import Actor, Call
 from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import Refused
 from broadcast_api.duties.run import Duties, DutySettings
-from broadcast_contracts import Answer, BatchKey, RecallJobV1, RunControlV1, SendJobV1, decode, decode_record
+from broadcast_contracts import (
+    Answer,
+    BatchKey,
+    File,
+    FileKind,
+    RecallJobV1,
+    RunControlV1,
+    SendJobV1,
+    decode,
+    decode_record,
+)
 from broadcast_contracts.topology import (
     CONTROL,
     JOBS,
@@ -42,11 +52,13 @@ from broadcast_contracts.topology import (
 )
 from broadcast_delivery import Entry, Fold, Hold, Lease, Verdict, Worker
 from broadcast_delivery.jetstream import JetStreamLedger
+from broadcast_telegram.carrier import Carrier
+from broadcast_telegram.plan import plan
 from dispatcher.app import to_batch as batch_to_send
 from revoker.app import to_batch as batch_to_recall
 from tests.simulation.nats import Client, Consumer, Delivered, Server, Stored
 from tests.simulation.process import LONGEST_FREEZE, Process, now
-from tests.simulation.telegram import Letter, Pace, Telegram
+from tests.simulation.telegram import Letter, Line, Pace, Telegram, Uploaded
 
 PEOPLE, BATCH_SIZE, WINDOW = 18, 6, 3
 LEASE = Lease(seconds=3.0, grace=1.0, attempt_timeout=1.0)
@@ -67,6 +79,12 @@ TROUBLES = {
     "nothing": 30,
 }
 """What happens how often, on average: each history has a temper of its own, for one fault may hide another."""
+FILES = tuple(
+    File(sha256=f"{n:064x}", name=f"file {n}", kind=kind, media_type="application/octet-stream", size=9)
+    for n, kind in enumerate((FileKind.PHOTO, FileKind.DOCUMENT, FileKind.AUDIO))
+)
+"""A content of three requests, which many histories have; the text is the caption of the first."""
+
 OFFICIAL = Call(by=Actor("Operator"))
 
 
@@ -84,6 +102,7 @@ class World:
         self._window_batches = self.rng.choice((1, 2))  # with one, a stop finds batches that were never issued
         self._freezing = self.rng.choice((0.5, 2.0, 5.0))
         self.telegram = Telegram(self.rng, self._on_letter, self._on_attempt)
+        self.files = FILES if random.Random(seed).random() < 0.4 else ()
         self._duties: Duties | None = None
         self.database = database
         _empty(database)
@@ -240,10 +259,18 @@ class World:
         hints = _Hints(self.server, process)
         worker = Worker(ledger, owner=process.name, lease=LEASE, window=WINDOW, stopped=hints.stopped)
         pace = Pace(process, self.server, self._freezing)
+        line: Any = Line(self.telegram, process)
+        files: Any = Uploaded()
+        slots: Any = pace
+        carrier = Carrier(line, files, slots, request_seconds=LEASE.attempt_timeout, seconds=5.0)
 
         async def deliver(job: SendJobV1) -> None:
+            content = job.content.model_copy(update={"files": self.files})
+
             async def attempt(i: int, hold: Hold) -> Verdict:
-                return await self.telegram.send(process, job.content, job.chats[i])
+                if not self.files:
+                    return await self.telegram.send(process, content, job.chats[i])
+                return await carrier.carry(content, plan(content), job.chats[i], hold)
 
             await worker.work(batch_to_send(job), pace, attempt)
 
@@ -336,6 +363,7 @@ def virtual_clocks() -> Any:
 
     with (
         patch("broadcast_delivery.worker._now", now),
+        patch("broadcast_telegram.carrier.CHAT_SECONDS", 0.1),
         patch("broadcast_api.duties.settle.time", SimpleNamespace(monotonic=now)),
         patch("broadcast_api.duties.run.ensure", nothing),
         patch("broadcast_api.duties.run.POLL_SECONDS", 3.0),
