@@ -25,8 +25,8 @@ async def system() -> AsyncIterator[System]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def slow_system() -> AsyncIterator[System]:
-    """One's own, and slow enough to watch: ten seconds for everybody."""
-    async with running(people=PEOPLE, bots={"main": {**BOT, "rate": PEOPLE / 10}}) as system:
+    """One's own, and slow enough to watch: fifteen seconds for everybody."""
+    async with running(people=PEOPLE, bots={"main": {**BOT, "rate": PEOPLE / 15}}) as system:
         yield system
 
 

@@ -75,7 +75,8 @@ def changed(tree: Group, act: str) -> tuple[Group, str]:
         place = f"{path}.{len(group.parts)}"
         grown = _put(tree, path, replace(group, parts=(*group.parts, new)))
         fits = sum(1 for _ in walk(grown)) <= NODES_MAX and all(at.count(".") < DEPTH_MAX for at, _ in walk(grown))
-        return (grown, place) if fits else (tree, path)
+        start = place if what == "condition" else f"{place}.0"
+        return (grown, start) if fits else (tree, path)
     if what == "remove" and path != ROOT and group is not None:
         above, _, number = path.rpartition(".")
         around = part_at(tree, above)
@@ -147,7 +148,7 @@ def _rule(part: Part) -> dict[str, Any]:
         return {"not": said} if part.negated else said
     inner = [_rule(each) for each in part.parts]
     if part.mode == "none":
-        return {"not": inner[0] if len(inner) == 1 else {"any": inner}}
+        return inner[0].get("not") or {"not": inner[0]} if len(inner) == 1 else {"not": {"any": inner}}
     return inner[0] if len(inner) == 1 else {part.mode: inner}
 
 
