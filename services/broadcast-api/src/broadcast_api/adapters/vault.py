@@ -111,10 +111,7 @@ class Vault:
     async def _js(self) -> JetStreamContext:
         async with self._connecting:
             if self._client is None or self._client.is_closed:
-                connecting = nats.connect(
-                    **self._connection, name="broadcast-api-files", max_reconnect_attempts=-1, reconnect_time_wait=0.5,
-                    error_cb=_quiet,
-                )  # fmt: skip
+                connecting = nats.connect(**self._connection, name="broadcast-api-files", **_PATIENT)
                 self._client = await asyncio.wait_for(connecting, CONNECT_SECONDS)
         if not self._client.is_connected:
             raise StorageAway
@@ -226,3 +223,6 @@ def _in_our_words() -> Iterator[None]:
 
 async def _quiet(error: Exception) -> None:
     log.info("nats_error", extra={"error": repr(error)})
+
+
+_PATIENT: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.5, "error_cb": _quiet}

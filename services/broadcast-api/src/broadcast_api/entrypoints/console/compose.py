@@ -1,10 +1,11 @@
 """Draw up a broadcast, or change one: the form, its preview, and what was wrong with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from fastapi import Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
 from broadcast_api.application.draft import SOURCE_MAX
@@ -17,11 +18,13 @@ from broadcast_api.entrypoints.console.bubble import bubble
 from broadcast_api.entrypoints.console.drafts import new_draft, remember_used, used_drafts
 from broadcast_api.entrypoints.console.explain import explain, text_fault
 from broadcast_api.entrypoints.console.forms import Form, Posted
-from broadcast_api.entrypoints.console.page import Page, Viewed, official_cookie
+from broadcast_api.entrypoints.console.page import FLASH_SECONDS, Page, Viewed, official_cookie
 from broadcast_api.entrypoints.console.route import pages, status_of
 from broadcast_api.entrypoints.console.words import Words
+from broadcast_api.entrypoints.http.models import attachment_out
 from broadcast_contracts import ParseMode
 from broadcast_telegram.formatting import TEXT_LIMIT, FormattingError, parse
+from broadcast_telegram.plan import plan
 
 AUDIENCES = 500
 
@@ -74,10 +77,14 @@ def create(page: Viewed, form: Posted) -> Response:
         if audience is None:
             raise UnknownAudience
         call = page.call(form, official)
-        created = page.door.broadcasts.create(audience.bot, _draft(form), call)
+        text_needed = "files_follow" not in form
+        created = page.door.broadcasts.create(audience.bot, _draft(form), call, text_needed=text_needed)
     except Refused as error:
         return _form_page(page, None, _values(form), error)
-    response = page.redirect(f"/broadcasts/{created.id}", "created")
+    response: HTMLResponse | RedirectResponse = page.redirect(f"/broadcasts/{created.id}", "created")
+    if page.is_part:  # a script is about to attach the files
+        response = HTMLResponse(str(created.id), 201)
+        page.remember(response, "flash", "created", FLASH_SECONDS)
     remember_used(page.request, response, form.one("draft"))
     if official and not page.official:
         page.remember(response, "official", official_cookie(official.name, official.position))
@@ -87,7 +94,8 @@ def create(page: Viewed, form: Posted) -> Response:
 @router.post("/broadcasts/preview")
 def show_preview(page: Viewed, form: Posted) -> Response:
     """The preview alone, while somebody is writing."""
-    return page.render("part_preview.html", preview=preview(form.one("text"), form.one("parse_mode"), page.words))
+    shown = preview(form.one("text"), form.one("parse_mode"), page.words)
+    return page.render("part_preview.html", preview=shown, **_files(page, _edited(page, form), _values(form)))
 
 
 @router.get("/broadcasts/{id}/edit")
@@ -98,7 +106,7 @@ def edit(id: UUID, page: Viewed) -> Response:
     if row.status != Status.CREATED:
         error = NotCreated(row.status, stopping=row.stopping)
         return broadcast_page(page, id, status_of(error), explain(error, page.words))
-    fields = ("name", "text", "parse_mode", "audience_id", "link_preview", "silent", "version")
+    fields = (*(name for name in FIELDS if name != "files"), "version")
     return _form_page(page, row, {name: getattr(row, name) for name in fields})
 
 
@@ -141,7 +149,28 @@ def _form_page(page: Page, row: Any, values: dict[str, Any], error: Refused | No
         wrong=field,
         draft=new_draft() if values["draft"] in ("", *used) else values["draft"],
         used=used,
+        limits=page.door.attachments.limits,
+        **_files(page, row, values),
     )
+
+
+def _edited(page: Page, form: Form) -> Any:
+    """The broadcast that a preview is of; None while there is none."""
+    try:
+        return page.door.queries.broadcast(UUID(form.one("broadcast_id")))
+    except ValueError:
+        return None
+
+
+def _files(page: Page, row: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """The attached files as they will be sent, and in how many messages."""
+    if row is None:
+        return {"files": [], "messages": 0}
+    draft = Draft.read({**row._asdict(), "pictures_as_files": bool(values["pictures_as_files"])})
+    draft = replace(draft, text=values["text"], parse_mode=_mode(values["parse_mode"]))
+    calls = () if draft.is_empty else plan(draft.content())
+    files = [attachment_out(row.id, file) for file in draft.shown_files]
+    return {"files": files, "messages": sum(call.messages for call in calls)}
 
 
 _EMPTY: dict[str, Any] = dict.fromkeys(("name", "text", "official_name", "official_position"), "") | {
@@ -149,6 +178,7 @@ _EMPTY: dict[str, Any] = dict.fromkeys(("name", "text", "official_name", "offici
     "audience_id": None,
     "link_preview": True,
     "silent": False,
+    "pictures_as_files": False,
     "version": None,
     "draft": "",
 }
@@ -161,15 +191,19 @@ _FIELD_OF: dict[type[Refused], str] = {
 }
 
 
+def _mode(word: str) -> ParseMode:
+    return ParseMode(word) if word in set(ParseMode) else ParseMode.NONE
+
+
 def _draft(form: Form) -> Draft:
-    mode = form.one("parse_mode")
     return Draft(
         name=form.one("name"),
         text=form.one("text"),
         audience_id=_audience_id(form),
-        parse_mode=ParseMode(mode) if mode in set(ParseMode) else ParseMode.NONE,
+        parse_mode=_mode(form.one("parse_mode")),
         link_preview="link_preview" in form,
         silent="silent" in form,
+        pictures_as_files="pictures_as_files" in form,
     )
 
 
@@ -183,5 +217,5 @@ def _audience_id(form: Form) -> UUID:
 def _values(form: Form) -> dict[str, Any]:
     """What was filled in, to be shown again."""
     texts = {name: form.one(name) for name in ("name", "text", "parse_mode", "official_name", "official_position")}
-    options = {name: name in form for name in ("link_preview", "silent")}
+    options = {name: name in form for name in ("link_preview", "silent", "pictures_as_files")}
     return {**texts, **options, "audience_id": _audience_id(form), "version": form.version, "draft": form.one("draft")}

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from broadcast_api.entrypoints.console import (
     actions,
     assets,
+    attachments,
     audiences,
     broadcasts,
     compose,
@@ -16,7 +17,7 @@ from broadcast_api.entrypoints.console import (
     route,
 )
 
-MODULES = (preferences, live, compose, broadcasts, actions, audiences, people, people_import, invitations, assets)
+MODULES = (preferences, live, compose, attachments, broadcasts, actions, audiences, people, people_import, invitations, assets)
 """In this order: `/broadcasts/new` and `/broadcasts/live` come before `/broadcasts/{id}`."""
 
 

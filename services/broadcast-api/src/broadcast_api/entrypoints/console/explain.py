@@ -18,6 +18,11 @@ _OWN = {
     "bad_definition": (N_("Nobody is chosen"), N_("Choose at least one value or one person.")),
 }
 
+_OWN["stale"] = (
+    N_("Changed meanwhile"),
+    N_("Somebody changed the broadcast after you opened it. Open it again before you go on."),
+)
+
 _RULE_FAULTS = {
     "contains_itself": N_("The audience would contain itself, through the audiences in its rule."),
     "archived_inside": N_("An audience in the rule is archived: choose another one."),
@@ -43,7 +48,7 @@ class Explanation:
     detail: str
 
 
-def explain(error: Refused, words: Words) -> Explanation:
+def explain(error: Refused | Problem, words: Words) -> Explanation:
     """In the words of HTTP v1, except where those speak of headers and fields."""
     if error.code in _OWN and not error.facts.get("path"):
         title, detail = _OWN[error.code]

@@ -52,10 +52,15 @@ async def _form(request: Request) -> Form:
         form = Form(parse_qsl(body, keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError as error:
         raise Forged from error
+    posted_by_our_page(request, form)
+    return form
+
+
+def posted_by_our_page(request: Request, form: Form) -> None:
+    """Raises `Forged`."""
     expected = request.cookies.get(CSRF_COOKIE, "")
     if not from_our_page(request.headers) or not expected or not _equal(form.one("csrf"), expected):
         raise Forged
-    return form
 
 
 Posted = Annotated[Form, Depends(_form)]

@@ -21,6 +21,7 @@ from broadcast_api.entrypoints.console.forms import CSRF_COOKIE, Form, new_token
 from broadcast_api.entrypoints.console.wording import (
     ATTRIBUTES,
     CAUSES,
+    FILE_KINDS,
     FLASHES,
     OUTCOMES,
     STATUSES,
@@ -59,6 +60,7 @@ def environment(language: Language) -> Environment:
         VALUES=VALUES,
         CAUSES=CAUSES,
         FLASHES=FLASHES,
+        FILE_KINDS=FILE_KINDS,
     )
     return templates
 

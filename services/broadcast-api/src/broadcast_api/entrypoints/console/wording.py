@@ -47,6 +47,7 @@ SORTS = {
 WHAT_HAPPENED = {
     "created": N_("Created"),
     "edited": N_("Edited"),
+    "files_changed": N_("Files changed"),
     "test_requested": N_("Test message sent"),
     "sending_started": N_("Sending started"),
     "audience_frozen": N_("Recipients written down"),
@@ -81,6 +82,13 @@ ATTRIBUTES = {
     "tags": N_("Tags"),
 }
 
+FILE_KINDS = {
+    "photo": N_("photo"),
+    "video": N_("video"),
+    "audio": N_("audio"),
+    "document": N_("document"),
+}
+
 VALUES = {
     "employee": N_("Employees"),
     "contractor": N_("Contractors"),
@@ -92,6 +100,7 @@ FLASHES = {
     "created": N_("The broadcast has been created."),
     "edited": N_("Changes saved."),
     "deleted": N_("The broadcast has been deleted."),
+    "files_changed": N_("The files have been changed."),
     "sent": N_("Sending has started."),
     "stopped": N_("Stopping: messages under way are being settled."),
     "resumed": N_("Sending goes on with those who have not had it yet."),

@@ -50,6 +50,12 @@ class Words:
         """With the separators of the language."""
         return format_decimal(value, "#,##0", locale=self.language)
 
+    def size(self, size: int) -> str:
+        """Bytes, as people say it: KB up to a megabyte, then MB with one digit."""
+        if size < 1024**2:
+            return self.gettext("%(n)s KB") % {"n": self.number(max(1, round(size / 1024)))}
+        return self.gettext("%(n)s MB") % {"n": format_decimal(size / 1024**2, "#,##0.#", locale=self.language)}
+
     def time(self, at: datetime) -> str:
         """In the reader's time zone; UTC, and saying so, until the browser has told which that is."""
         local = at.astimezone(self.zone)

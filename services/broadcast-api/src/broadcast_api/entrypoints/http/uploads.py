@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -16,10 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from broadcast_api.entrypoints.http.problems import Problem
 
 PART = "file"
-AROUND_BYTES = 64 * 1024
+AROUND_BYTES = 256 * 1024
 """What may surround the file: boundaries, headers and small fields."""
-
-FIELD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +32,11 @@ class Upload:
 
 
 @asynccontextmanager
-async def received(request: Request, most: int, fields: Collection[str] = ()) -> AsyncIterator[Upload]:
-    """The part `file`, of `most` bytes; beside it only these `fields` may come. Raises `Problem` as soon as it can."""
+async def received(request: Request, most: int, *, others: bool = False) -> AsyncIterator[Upload]:
+    """The part `file`, of `most` bytes; beside it nothing may come but, with `others`, the small fields of a form.
+
+    Raises `Problem` as soon as it can.
+    """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary", b"")
     if kind != b"multipart/form-data" or not boundary:
@@ -44,7 +45,7 @@ async def received(request: Request, most: int, fields: Collection[str] = ()) ->
     if announced.isdecimal() and int(announced) > most + AROUND_BYTES:
         raise _too_large(most)
     with tempfile.TemporaryFile() as file:
-        parts = _Parts(most, fields)
+        parts = _Parts(most, others)
         await _read(request, parts, boundary, file)
         if parts.name is None:
             raise Problem(422, "no_file_part", part=PART)
@@ -74,8 +75,8 @@ async def _read(request: Request, parts: "_Parts", boundary: bytes, file: Binary
 class _Parts:
     """What the parser found so far."""
 
-    def __init__(self, most: int, allowed: Collection[str]) -> None:
-        self.most, self._allowed = most, allowed
+    def __init__(self, most: int, others: bool) -> None:
+        self.most, self._others = most, others
         self.name: str | None = None
         self.size, self.digest = 0, hashlib.sha256()
         self.fields: dict[str, str] = {}
@@ -119,7 +120,7 @@ class _Parts:
         _, options = parse_options_header(self._disposition)
         part = options.get(b"name", b"").decode("utf-8", "replace")
         file_name = _file_name(options)
-        if part in self._allowed and file_name is None:
+        if self._others and file_name is None:
             self._field = part
             self.fields[part] = ""
         elif part == PART and file_name is not None and self.name is None:
@@ -131,8 +132,6 @@ class _Parts:
         piece = data[start:end]
         if self._field is not None:
             self.fields[self._field] += piece.decode("utf-8", "replace")
-            if len(self.fields[self._field]) > FIELD_BYTES:
-                raise Problem(422, "unexpected_part", {"Connection": "close"}, part=PART, found=self._field)
             return
         self.size += len(piece)
         if self.size > self.most:

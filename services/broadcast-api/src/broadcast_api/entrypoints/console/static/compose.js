@@ -5,7 +5,7 @@ import { format, MARKS } from "./marks.js";
 
 const PAUSE = 200;
 const DRAFT = "draft:";
-const KEPT = ["name", "text", "parse_mode", "audience_id", "link_preview", "silent"];
+const KEPT = ["name", "text", "parse_mode", "audience_id", "link_preview", "silent", "pictures_as_files"];
 
 export function compose(form) {
   if (!form) return;
@@ -25,7 +25,7 @@ export function compose(form) {
     localStorage.setItem(place, JSON.stringify({ version: form.dataset.version, id: form.elements.draft?.value, values: values(form) }));
     if (event?.target === select) reach();
     if (event?.target === mode) tools();
-    if (!event || event.target === text || event.target === mode) {
+    if (!event || event.target === text || event.target === mode || event.target.name === "pictures_as_files") {
       clearTimeout(previewing);
       previewing = setTimeout(preview, PAUSE);
     }
