@@ -60,7 +60,6 @@ async def test_a_broadcast_of_files_alone_is_drawn_up_put_in_order_and_sent(
     await page.get_by_label("Новое имя файла приказ.pdf").press("Tab")
     await attached.first.get_by_role("button", name="Переименовать").click()
     await expect(attached.first).to_contain_text("Приказ № 5.pdf")
-    await page.screenshot(path="/tmp/fa/desk.png", full_page=True)
     assert await anna.inaccessible() == []
     await anna.press("Сохранить изменения")
 
@@ -105,7 +104,6 @@ async def test_files_are_dropped_dragged_and_taken_away_and_pictures_go_as_files
     await expect(attached).to_have_count(1)
     await page.get_by_label("Отправлять картинки файлами").check()
     await expect(page.locator("#preview .sent")).to_contain_text("схема.png")
-    await page.screenshot(path="/tmp/fa/phone.png", full_page=True)
     assert await boris.inaccessible() == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await boris.press("Сохранить изменения")

@@ -21,7 +21,7 @@ from broadcast_api.entrypoints.console.forms import Form, Posted
 from broadcast_api.entrypoints.console.page import FLASH_SECONDS, Page, Viewed, official_cookie
 from broadcast_api.entrypoints.console.route import pages, status_of
 from broadcast_api.entrypoints.console.words import Words
-from broadcast_api.entrypoints.http.models import attachment_out
+from broadcast_api.entrypoints.http.models import attachment_out, calls_out
 from broadcast_contracts import ParseMode
 from broadcast_telegram.formatting import TEXT_LIMIT, FormattingError, parse
 from broadcast_telegram.plan import plan
@@ -164,13 +164,13 @@ def _edited(page: Page, form: Form) -> Any:
 
 def _files(page: Page, row: Any, values: dict[str, Any]) -> dict[str, Any]:
     """The attached files as they will be sent, and in how many messages."""
-    if row is None:
-        return {"files": [], "messages": 0}
-    draft = Draft.read({**row._asdict(), "pictures_as_files": bool(values["pictures_as_files"])})
-    draft = replace(draft, text=values["text"], parse_mode=_mode(values["parse_mode"]))
+    draft = Draft("", values["text"][:SOURCE_MAX], UUID(int=0), _mode(values["parse_mode"]))
+    if row is not None:
+        kept = Draft.read(row._asdict()).files
+        draft = replace(draft, files=kept, pictures_as_files=bool(values["pictures_as_files"]))
     calls = () if draft.is_empty else plan(draft.content())
     files = [attachment_out(row.id, file) for file in draft.shown_files]
-    return {"files": files, "messages": sum(call.messages for call in calls)}
+    return {"files": files, "plan": calls_out(calls), "messages": sum(call.messages for call in calls)}
 
 
 _EMPTY: dict[str, Any] = dict.fromkeys(("name", "text", "official_name", "official_position"), "") | {

@@ -17,7 +17,19 @@ from broadcast_api.entrypoints.console import (
     route,
 )
 
-MODULES = (preferences, live, compose, attachments, broadcasts, actions, audiences, people, people_import, invitations, assets)
+MODULES = (
+    preferences,
+    live,
+    compose,
+    attachments,
+    broadcasts,
+    actions,
+    audiences,
+    people,
+    people_import,
+    invitations,
+    assets,
+)
 """In this order: `/broadcasts/new` and `/broadcasts/live` come before `/broadcasts/{id}`."""
 
 

@@ -1,5 +1,6 @@
 """Broadcasts in JSON, and the kinds of strings that requests may hold."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -142,9 +143,17 @@ def attachment_out(id: UUID, file: File) -> AttachmentOut:
     return AttachmentOut(id=file.sha256, url=url, **file.model_dump(exclude={"sha256"}))
 
 
-def _call_out(call: Call) -> CallOut:
-    files = [file.sha256 for file in call.files]
-    return CallOut(method=call.method, files=files, messages=call.messages, text=bool(call.text))
+def calls_out(calls: Sequence[Call]) -> list[CallOut]:
+    """A plan of `broadcast_telegram`."""
+    return [
+        CallOut(
+            method=call.method,
+            files=[file.sha256 for file in call.files],
+            messages=call.messages,
+            text=bool(call.text),
+        )
+        for call in calls
+    ]
 
 
 def broadcast_out(row: Any, language: Language) -> BroadcastOut:
@@ -164,7 +173,7 @@ def broadcast_out(row: Any, language: Language) -> BroadcastOut:
         silent=row.silent,
         pictures_as_files=row.pictures_as_files,
         attachments=[attachment_out(row.id, file) for file in draft.shown_files],
-        plan=[_call_out(call) for call in calls],
+        plan=calls_out(calls),
         messages=sum(call.messages for call in calls),
         audience=AudienceName(id=row.audience_id, name=row.audience_name or ""),
         status=row.status,
