@@ -171,4 +171,5 @@ def _watched(stream: str) -> Iterable[str]:
 
 def _store_read() -> Iterable[str]:
     stream = f"OBJ_{ATTACHMENTS.name}"
-    return f"{API}.STREAM.INFO.{stream}", f"{API}.STREAM.MSG.GET.{stream}", f"{API}.STREAM.NAMES", *_watched(stream)
+    asked = (f"{API}.STREAM.INFO.{stream}", f"{API}.STREAM.MSG.GET.{stream}", f"{API}.STREAM.NAMES")
+    return *asked, *_watched(stream), f"$JS.FC.{stream}.>"  # without flow control a large object stops half-way
