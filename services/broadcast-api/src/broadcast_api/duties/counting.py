@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from broadcast_api.adapters.schema import batches, runs
 from broadcast_contracts import Counts
@@ -13,18 +13,23 @@ SUMMED = ("delivered", "failed", "blocked", "unconfirmed", "skipped", "recalled"
 COLUMNS = (*SUMMED, "posted")
 
 
+_LOCK = select(runs).where(runs.c.id == bindparam("of_run")).with_for_update(key_share=True)
+_SUMS = select(*(func.coalesce(func.sum(batches.c[name]), 0).label(name) for name in COLUMNS)).where(
+    batches.c.run_id == bindparam("of_run")
+)
+
+
 def lock_run(connection: Connection, run_id: int) -> Row[Any]:
     """The run's row, locked until the transaction ends: the fence between everything that writes about a run.
 
     Whoever locks several runs takes them in the order of their ids, and before any batch.
     """
-    return connection.execute(select(runs).where(runs.c.id == run_id).with_for_update(key_share=True)).one()
+    return connection.execute(_LOCK, {"of_run": run_id}).one()
 
 
 def recount(connection: Connection, run_id: int) -> None:
     """Sum the batches into the run; its row must be locked, or a concurrent change of another batch would be missed."""
-    sums = [func.coalesce(func.sum(batches.c[name]), 0).label(name) for name in COLUMNS]
-    counted = connection.execute(select(*sums).where(batches.c.run_id == run_id)).one()
+    counted = connection.execute(_SUMS, {"of_run": run_id}).one()
     connection.execute(update(runs).where(runs.c.id == run_id).values(counted._asdict()))
 
 

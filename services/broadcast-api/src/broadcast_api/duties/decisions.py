@@ -57,14 +57,8 @@ class Decisions:
         return bool(waiting)
 
     def _waiting(self) -> list[Decision]:
-        query = (
-            select(runs, decisions.c.number, decisions.c.answer, decisions.c.recipients)
-            .join(runs, runs.c.id == decisions.c.run_id)
-            .where(~decisions.c.carried_out)
-            .order_by(decisions.c.run_id, decisions.c.number)
-        )
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(_WAITING).all()
         return [
             Decision(
                 row,
@@ -173,3 +167,11 @@ def _take_in(connection: Connection, run: Row[Any]) -> None:
     connection.execute(insert(batches), rows)
     connection.execute(update(runs).where(runs.c.id == run.id).values(size=runs.c.size + len(back)))
     recount(connection, run.id)
+
+
+_WAITING = (
+    select(runs, decisions.c.number, decisions.c.answer, decisions.c.recipients)
+    .join(runs, runs.c.id == decisions.c.run_id)
+    .where(~decisions.c.carried_out)
+    .order_by(decisions.c.run_id, decisions.c.number)
+)

@@ -66,7 +66,7 @@ class Freezer:
 
     def _live(self) -> list[Row[Any]]:
         with self._database.read() as connection:
-            rows = connection.execute(select(runs).where(runs.c.state.in_(LIVE)).order_by(runs.c.id)).all()
+            rows = connection.execute(_LIVE).all()
         self._announced &= {row.id for row in rows}
         return list(rows)
 
@@ -179,3 +179,6 @@ def _cut_batches(connection: Connection, run: Row[Any], size: int) -> None:
     rows = [{"run_id": run.id, "batch": batch, "size": min(full, size - batch * full)} for batch in new]
     if rows:
         connection.execute(insert(batches), rows)
+
+
+_LIVE = select(runs).where(runs.c.state.in_(LIVE)).order_by(runs.c.id)

@@ -9,7 +9,7 @@ from collections import deque
 from itertools import chain, zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import batches, runs, undecided
@@ -45,23 +45,8 @@ class Planner:
 
     def _with_room(self) -> list[int]:
         """Runs that have a batch to issue and room for it; tests first."""
-        with_dispatchers = (
-            select(func.count())
-            .select_from(batches)
-            .where(batches.c.run_id == runs.c.id, ~batches.c.sealed, batches.c.issued_leg == runs.c.leg)
-            .scalar_subquery()
-        )
-        query = (
-            select(runs.c.id)
-            .where(
-                runs.c.state.in_(LANE_OF_STATE),
-                exists().where(batches.c.run_id == runs.c.id, _to_issue()),
-                or_(runs.c.state == "test", with_dispatchers < self._window),
-            )
-            .order_by(runs.c.state == "sending", runs.c.id)
-        )
         with self._database.read() as connection:
-            return list(connection.scalars(query))
+            return list(connection.scalars(_WITH_ROOM, {"window": self._window}))
 
     def _mark(self, run_id: int) -> list[Issue]:
         with self._database.write() as connection:
@@ -89,3 +74,20 @@ def _to_issue() -> ColumnElement[bool]:
     """
     complete = or_(batches.c.size == runs.c.batch_size, runs.c.frozen)
     return and_(~batches.c.sealed, batches.c.issued_leg < runs.c.leg, complete, ~undecided)
+
+
+_with_dispatchers = (
+    select(func.count())
+    .select_from(batches)
+    .where(batches.c.run_id == runs.c.id, ~batches.c.sealed, batches.c.issued_leg == runs.c.leg)
+    .scalar_subquery()
+)
+_WITH_ROOM = (
+    select(runs.c.id)
+    .where(
+        runs.c.state.in_(LANE_OF_STATE),
+        exists().where(batches.c.run_id == runs.c.id, _to_issue()),
+        or_(runs.c.state == "test", _with_dispatchers < bindparam("window")),
+    )
+    .order_by(runs.c.state == "sending", runs.c.id)
+)

@@ -85,18 +85,8 @@ class RecallPlanner:
 
     def _unfinished(self) -> list[Row[Any]]:
         """Runs being recalled, and recalled ones with a straggler."""
-        counts = [
-            select(func.count()).select_from(batches).where(batches.c.run_id == runs.c.id, which).scalar_subquery()
-            for which in (waiting, with_revokers)
-        ]
-        straggler = and_(runs.c.state == "recalled", runs.c.posted > runs.c.recalled + runs.c.unrecalled)
-        query = (
-            select(runs, counts[0].label("waiting"), counts[1].label("with_revokers"))
-            .where(or_(runs.c.state == "recalling", straggler), ~undecided)
-            .order_by(runs.c.id)
-        )
         with self._database.read() as connection:
-            return list(connection.execute(query))
+            return list(connection.execute(_UNFINISHED))
 
     def _mark(self, run_id: int) -> list[RecallIssue]:
         with self._database.write() as connection:
@@ -232,3 +222,15 @@ def _issue(connection: Connection, run: Row[Any], batch: int, which: ColumnEleme
         .returning(batches.c.recall_issues)
     )
     return None if number is None else RecallIssue(run, batch, number, posted)
+
+
+_how_many = [
+    select(func.count()).select_from(batches).where(batches.c.run_id == runs.c.id, which).scalar_subquery()
+    for which in (waiting, with_revokers)
+]
+_straggler = and_(runs.c.state == "recalled", runs.c.posted > runs.c.recalled + runs.c.unrecalled)
+_UNFINISHED = (
+    select(runs, _how_many[0].label("waiting"), _how_many[1].label("with_revokers"))
+    .where(or_(runs.c.state == "recalling", _straggler), ~undecided)
+    .order_by(runs.c.id)
+)

@@ -51,14 +51,8 @@ class Settler:
         return run.state == "stopping" and await self._stop(run)
 
     def _live(self) -> list[Row[Any]]:
-        unfinished = exists().where(batches.c.run_id == runs.c.id, ~batches.c.sealed)
-        query = (
-            select(runs, unfinished.label("unfinished"))
-            .where(runs.c.state.in_(("sending", "stopping")), ~undecided)
-            .order_by(runs.c.id)
-        )
         with self._database.read() as connection:
-            return list(connection.execute(query))
+            return list(connection.execute(_LIVE))
 
     async def _stop(self, run: Row[Any]) -> bool:
         """Fence every batch that may be with a dispatcher; at rest when all are fenced and nothing is in the air.
@@ -124,3 +118,11 @@ class Settler:
 
 def _key(run: Row[Any], batch: Row[Any]) -> BatchKey:
     return BatchKey(run.broadcast_id, run.run, batch.batch)
+
+
+_unfinished = exists().where(batches.c.run_id == runs.c.id, ~batches.c.sealed)
+_LIVE = (
+    select(runs, _unfinished.label("unfinished"))
+    .where(runs.c.state.in_(("sending", "stopping")), ~undecided)
+    .order_by(runs.c.id)
+)

@@ -62,15 +62,17 @@ class Lookout:
         return info.state.bytes, info.config.max_bytes or 0
 
     def _in_sql(self) -> tuple[dict[str, int], int]:
-        doubtful = (deliveries.c.outcome == Outcome.UNCONFIRMED.value) & deliveries.c.answer.is_(None) & exceptional
-        by_bot = (
-            select(runs.c.bot, func.count())
-            .join(deliveries, deliveries.c.run_id == runs.c.id)
-            .where(runs.c.unconfirmed > 0, doubtful)
-            .group_by(runs.c.bot)
-        )
-        published = select(positions.c.notification_id).where(positions.c.reader == READER)
         with self._database.read() as connection:
-            found = {row[0]: row[1] for row in connection.execute(by_bot)}
-            last = connection.scalar(published) or 0
+            found = {row[0]: row[1] for row in connection.execute(_DOUBTFUL)}
+            last = connection.scalar(_PUBLISHED) or 0
         return found, max(0, self._store.max_notification_id() - last)
+
+
+_DOUBTFUL = (
+    select(runs.c.bot, func.count())
+    .join(deliveries, deliveries.c.run_id == runs.c.id)
+    .where(runs.c.unconfirmed > 0, exceptional)
+    .where(deliveries.c.outcome == Outcome.UNCONFIRMED.value, deliveries.c.answer.is_(None))
+    .group_by(runs.c.bot)
+)
+_PUBLISHED = select(positions.c.notification_id).where(positions.c.reader == READER)
