@@ -40,7 +40,8 @@ class Stream:
     messages: dict[int, Stored] = field(default_factory=dict)
     of_subject: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     ids: dict[str, int] = field(default_factory=dict)
-    waiting: set[asyncio.Future[None]] = field(default_factory=set)
+    waiting: dict[asyncio.Future[None], None] = field(default_factory=dict)
+    """In the order of their coming: the order of a set would be another in each replay."""
 
     def remove(self, seq: int) -> None:
         if stored := self.messages.pop(seq, None):
@@ -50,13 +51,13 @@ class Stream:
         """Until a message is stored or the time is over."""
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
-        self.waiting.add(waiter)
+        self.waiting[waiter] = None
         timer = loop.call_later(seconds, _release, waiter)
         try:
             await waiter
         finally:
             timer.cancel()
-            self.waiting.discard(waiter)
+            self.waiting.pop(waiter, None)
 
     def tell(self) -> None:
         """Wake whoever waits for news."""
