@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from deploy.local.credentials import local_account
 from deploy.local.samples import load_samples
 from deploy.local.stack import Plan, Stack, can_connect
 
@@ -43,8 +44,8 @@ async def supervise(stack: Stack) -> None:
         if starting.done():
             starting.result()
             if stack.plan.telegram_url is None:
-                await asyncio.to_thread(load_samples, stack.api_url, stack.telegram_url)
-            announce(stack)
+                await asyncio.to_thread(load_samples, stack.api_url, stack.telegram_url, stack.api_key)
+            announce(stack, await asyncio.to_thread(local_account, stack.database_url))
             watchers = [asyncio.create_task(part.keep_running()) for part in stack.parts.values()]
             await stopping
     except (RuntimeError, OSError) as error:
@@ -58,9 +59,14 @@ async def supervise(stack: Stack) -> None:
         await stack.stop()
 
 
-def announce(stack: Stack) -> None:
-    """Print the addresses."""
+def announce(stack: Stack, account: tuple[str, str] | None) -> None:
+    """Print the addresses, and once the password of the first account."""
     print(f"console                {stack.api_url}/")
+    if account is not None:
+        print(f"  sign in as           {account[0]}   password {account[1]}   (shown this once)")
+    else:
+        print("  another password     python -m broadcast_api account password admin")
+    print(f"api key                {stack.plan.var / 'api-key'}   (Authorization: Bearer …)")
     print(f"api and documentation  {stack.api_url}/docs")
     if stack.plan.telegram_url is None:
         print(f"what the chats see     {stack.telegram_url}/")

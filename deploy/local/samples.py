@@ -8,7 +8,7 @@ DEPARTMENTS = ("Бухгалтерия", "Производство", "Логис
 POSITIONS = ("специалист", "ведущий специалист", "руководитель группы")
 
 
-def load_samples(api_url: str, telegram_url: str) -> None:
+def load_samples(api_url: str, telegram_url: str, api_key: str) -> None:
     """Copy the emulator's people into the directory and make two audiences; harmless when they are there."""
     people = call("GET", f"{telegram_url}/_control/chats?limit=100000")["chats"]
     recipients = [
@@ -25,14 +25,15 @@ def load_samples(api_url: str, telegram_url: str) -> None:
         for n, person in enumerate(people)
         if person["chat_id"] > 0
     ]
+    opens = {"Authorization": f"Bearer {api_key}"}
     for start in range(0, len(recipients), 5000):
-        call("PUT", f"{api_url}/v1/recipients", {"bot": "main", "recipients": recipients[start : start + 5000]})
+        call("PUT", f"{api_url}/v1/recipients", {"bot": "main", "recipients": recipients[start : start + 5000]}, opens)
     for key, name, definition in (
         ("everyone", "Все сотрудники и подрядчики", {"kind": "everyone"}),
         ("it", "IT и логистика", {"kind": "attributes", "where": {"department": ["IT", "Логистика"]}}),
     ):
         audience = {"bot": "main", "name": name, "definition": definition}
-        call("POST", f"{api_url}/v1/audiences", audience, {"Idempotency-Key": f"sample-{key}"})
+        call("POST", f"{api_url}/v1/audiences", audience, {**opens, "Idempotency-Key": f"sample-{key}"})
 
 
 def call(method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from broadcast_delivery.connection import options
 from broadcast_delivery.identities import identities
+from deploy.local.credentials import local_key
 from deploy.local.part import Part
 from deploy.nats.config import server_file, variable
 
@@ -59,8 +60,15 @@ class Stack:
         self.passwords = {it.name: f"p{secrets.token_hex(16)}" for it in identities(tuple(plan.bots))}
         self.nats_door, self.telegram_door = self.nats_url, self.telegram_url
         """Where the services look for NATS and Telegram: a proxy may stand in front."""
+        self.api_key = ""
+        """Opens the api, with every role; known once the api was started."""
         self.parts: dict[str, Part] = {}
         self._worker_ports: dict[str, int] = {}
+
+    @property
+    def database_url(self) -> str:
+        """Of the api."""
+        return self.plan.database_url or f"sqlite:///{self.plan.var}/broadcasts.db"
 
     async def start(self) -> None:
         """Start everything and wait until it is ready; raises RuntimeError with the log of the part that is not."""
@@ -114,6 +122,7 @@ class Stack:
     async def start_api(self, name: str = "api", url: str | None = None) -> None:
         """Start an api process (a further one under another name and address)."""
         address = url or self.api_url
+        self.api_key = self.api_key or await asyncio.to_thread(local_key, self.database_url, self.plan.var)
         await self._start(
             name,
             [sys.executable, "-m", "broadcast_api", "serve"],
@@ -121,7 +130,7 @@ class Stack:
                 **self._nats_as("broadcast-api"),
                 "BROADCAST_NATS_STEWARD_USER": "steward",
                 "BROADCAST_NATS_STEWARD_PASSWORD": self.passwords["steward"],
-                "BROADCAST_DATABASE_URL": self.plan.database_url or f"sqlite:///{self.plan.var}/broadcasts.db",
+                "BROADCAST_DATABASE_URL": self.database_url,
                 "BROADCAST_EVENT_STORE": self.plan.event_store_url or f"sqlite:///{self.plan.var}/events.db",
                 "BROADCAST_BOTS": ",".join(self.plan.bots),
                 "BROADCAST_USERNAMES": ",".join(await asyncio.to_thread(self._usernames)),

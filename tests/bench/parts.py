@@ -11,7 +11,7 @@ import httpx
 from sqlalchemy import create_engine, text
 
 from deploy.local.stack import Plan, Stack
-from tests.support.system import System
+from tests.support.system import System, opens
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -31,7 +31,7 @@ async def system(rate: float = 0, people: int = 0, **plan: Any) -> AsyncIterator
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         bots = {"main": {"token": "1000000001:EMULATED", "rate": rate}}
         stack = Stack(Plan(var=Path(folder), bots=bots, people=people, **plan))
-        async with stack.running(), httpx.AsyncClient(timeout=120) as http:
+        async with stack.running(), httpx.AsyncClient(timeout=120, headers=opens(stack)) as http:
             running = System(stack, http)
             await running.limits(rate=int(rate), per_chat=0)
             yield running

@@ -98,6 +98,11 @@ class System:
         await self.emulator("POST", "/faults", fault)
 
 
+def opens(stack: Stack) -> dict[str, str]:
+    """The header that opens the api of a stack that was started."""
+    return {"Authorization": f"Bearer {stack.api_key}"}
+
+
 @contextlib.asynccontextmanager
 async def running(**plan: Any) -> AsyncIterator[System]:
     """A system in a folder of its own, with its sample people loaded."""
@@ -109,9 +114,9 @@ async def running(**plan: Any) -> AsyncIterator[System]:
 @contextlib.asynccontextmanager
 async def served(stack: Stack) -> AsyncIterator[System]:
     """A system on a stack that was not started yet."""
-    async with stack.running(), httpx.AsyncClient(timeout=60) as http:
+    async with stack.running(), httpx.AsyncClient(timeout=60, headers=opens(stack)) as http:
         if stack.plan.people:
-            await asyncio.to_thread(load_samples, stack.api_url, stack.telegram_url)
+            await asyncio.to_thread(load_samples, stack.api_url, stack.telegram_url, stack.api_key)
         yield System(stack, http)
     log = (stack.logs / "nats.log").read_text()
     assert "Violation" not in log, "something was asked of NATS without permission"

@@ -1,9 +1,13 @@
 """An official in front of a browser."""
 
+import asyncio
 import re
 
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
+
+from deploy.local.stack import Stack
+from tests.support.identity import session
 
 SERIOUS = ("serious", "critical")
 
@@ -17,12 +21,16 @@ class Official:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     @classmethod
-    async def sit_down(cls, browser: Browser, address: str, **options: object) -> "Official":
-        """In a window of their own."""
+    async def sit_down(
+        cls, browser: Browser, stack: Stack, name: str = "Анна Петрова", **options: object
+    ) -> "Official":
+        """In a window of their own, signed in."""
         zone = {"locale": "ru-RU", "timezone_id": "Europe/Moscow"}
         context = await browser.new_context(**{**zone, **options})  # type: ignore[arg-type]
         context.set_default_timeout(20_000)
-        return cls(await context.new_page(), address)
+        token = await asyncio.to_thread(session, stack.database_url, name)
+        await context.add_cookies([{"name": "session", "value": token, "url": stack.api_url, "httpOnly": True}])
+        return cls(await context.new_page(), stack.api_url)
 
     async def open(self, path: str) -> None:
         await self.page.goto(self.address + path)

@@ -21,8 +21,8 @@ async def test_an_official_creates_sends_stops_resumes_and_recalls_while_another
     slow_system: System, browser: Browser
 ) -> None:
     system = slow_system
-    anna = await Official.sit_down(browser, system.api_url)
-    boris = await Official.sit_down(browser, system.api_url)
+    anna = await Official.sit_down(browser, system.stack)
+    boris = await Official.sit_down(browser, system.stack)
     await boris.open("/broadcasts")
     await boris.sees("Рассылок пока нет")
 
@@ -31,8 +31,6 @@ async def test_an_official_creates_sends_stops_resumes_and_recalls_while_another
     await anna.page.get_by_label("Наименование рассылки").fill("Учебная тревога")
     await anna.page.get_by_label("Аудитория", exact=True).select_option(label="Все сотрудники и подрядчики")
     await anna.sees(re.compile(f"{PEOPLE}"))
-    await anna.page.get_by_label("Ваше имя").fill("Анна Петрова")
-    await anna.page.get_by_label("Ваша должность").fill("Отдел кадров")
     text = anna.page.get_by_label("Текст", exact=True)
     await text.fill("Завтра в 9:00")
     await text.select_text()
@@ -77,10 +75,7 @@ async def test_an_official_creates_sends_stops_resumes_and_recalls_while_another
 
 
 async def test_a_draft_survives_a_reload_and_leaves_once_it_is_saved(system: System, browser: Browser) -> None:
-    anna = await Official.sit_down(browser, system.api_url)
-    await anna.open("/you")
-    await anna.page.get_by_label("Ваше имя").fill("Анна Петрова")
-    await anna.press("Сохранить")
+    anna = await Official.sit_down(browser, system.stack)
     await anna.open("/broadcasts/new")
     await anna.page.get_by_label("Наименование рассылки").fill("Долгое письмо")
     await anna.page.get_by_label("Текст", exact=True).fill("Дорогие <коллеги>")
@@ -110,7 +105,7 @@ async def test_a_draft_survives_a_reload_and_leaves_once_it_is_saved(system: Sys
 
 
 async def test_the_list_is_right_after_a_laptop_slept(system: System, browser: Browser) -> None:
-    anna = await Official.sit_down(browser, system.api_url)
+    anna = await Official.sit_down(browser, system.stack)
     id = await system.broadcast(await system.audience())
     await anna.open("/broadcasts")
     await expect(anna.page.locator(f"#b-{id} .status")).to_have_text("Создана")
@@ -133,7 +128,7 @@ async def test_every_page_can_be_used_by_everybody(system: System, browser: Brow
     await system.press("send", sent)
     await system.until_status(sent, "sent")
     window = {"width": width, "height": 844}
-    anna = await Official.sit_down(browser, system.api_url, color_scheme=scheme, viewport=window)
+    anna = await Official.sit_down(browser, system.stack, color_scheme=scheme, viewport=window)
     audience = (await system.get(id))["audience"]["id"]
     asks = [f"/broadcasts/{id}/{ask}" for ask in ("send", "test", "delete", "edit")]
     pages = ["/broadcasts", "/broadcasts/new", f"/broadcasts/{id}", f"/broadcasts/{sent}", *asks, "/audiences"]

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from broadcast_api.app import build
 from broadcast_api.settings import Settings
 from tests.support.broadcast_api import Api
+from tests.support.identity import bearer
 
 
 @pytest.fixture
@@ -36,5 +37,5 @@ async def app(database_url: str, event_store_url: str, nats_url: str) -> AsyncIt
 @pytest.fixture
 async def api(app: FastAPI) -> AsyncIterator[Api]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=bearer(app)) as http:
         yield Api(http, app)

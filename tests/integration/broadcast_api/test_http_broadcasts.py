@@ -5,14 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from tests.support.broadcast_api import Api, key
+from tests.support.identity import bearer
 
 
 async def test_a_new_broadcast_is_shown_as_it_was_drawn_up(api: Api) -> None:
-    headers = {
-        "X-Actor-Name": "%D0%98%D0%B2%D0%B0%D0%BD%D0%BE%D0%B2",
-        "X-Actor-Position": "HR",
-        "Accept-Language": "ru",
-    }
+    headers = {**bearer(api.app, name="Иванов", position="HR"), "Accept-Language": "ru"}
     draft = await api.draft(
         name="  Собрание ", text="<b>Завтра</b>", parse_mode="HTML", silent=True, link_preview=False
     )
@@ -198,7 +195,7 @@ async def test_the_list_is_filtered_by_status_and_by_part_of_a_name_in_any_case(
 
 async def test_history_says_who_did_what_and_under_which_request(api: Api) -> None:
     id = await api.in_state("created")
-    await api.press("send", id, **{"X-Actor-Name": "Petrova", "X-Request-Id": "req-7", **key()})
+    await api.press("send", id, **{**bearer(api.app, name="Petrova"), "X-Request-Id": "req-7", **key()})
     api.runs.record_frozen(UUID(id), 1, 3, 1)
     created, sent, frozen = (await api.http.get(f"/v1/broadcasts/{id}/history")).json()["items"]
     assert (created["what"], created["version"], created["details"]["name"]) == ("created", 1, "Собрание")

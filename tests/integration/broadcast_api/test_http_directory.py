@@ -12,6 +12,7 @@ from broadcast_api.adapters.schema import audience_members, deliveries, recipien
 from broadcast_api.app import build
 from broadcast_api.settings import Settings
 from tests.support.broadcast_api import Api, Json
+from tests.support.identity import bearer
 
 
 async def put(api: Api, *people: Json) -> httpx.Response:
@@ -138,7 +139,7 @@ def everything_stored(api: Api, url: str, folder: Path) -> bytes:
 
 
 def client(app: FastAPI) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", headers=bearer(app))
 
 
 @pytest.mark.parametrize("erase", [0, 1])

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 from broadcast_api.adapters.schema import decisions, deliveries, recipients, runs
 from broadcast_contracts import Counts
 from tests.support.broadcast_api import Api, key
+from tests.support.identity import bearer
 
 
 async def sent(api: Api, *outcomes: str, **row: Any) -> tuple[str, list[int]]:
@@ -31,7 +32,7 @@ async def answer(api: Api, id: str, answer: str, recipients: object, **headers: 
 
 async def test_an_answer_is_recorded_with_who_and_whom(api: Api) -> None:
     id, people = await sent(api, "unconfirmed", "delivered", "unconfirmed")
-    said = await answer(api, id, "leave", [people[2], people[2]], **{"X-Actor-Name": "Kotova"})
+    said = await answer(api, id, "leave", [people[2], people[2]], **bearer(api.app, name="Kotova"))
     assert (said.status_code, said.json()["status"]) == (202, "sent")
     (entry,) = (await api.http.get(f"/v1/broadcasts/{id}/history")).json()["items"][-1:]
     assert (entry["what"], entry["by"]["name"]) == ("unconfirmed_answered", "Kotova")

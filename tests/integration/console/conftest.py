@@ -10,6 +10,7 @@ from broadcast_api.app import build
 from broadcast_api.settings import Settings
 from tests.support.broadcast_api import Api
 from tests.support.console import Reader
+from tests.support.identity import bearer, sign_in
 
 
 @pytest.fixture
@@ -26,7 +27,8 @@ def settings(tmp_path: Path) -> Settings:
 async def api(settings: Settings) -> AsyncIterator[Api]:
     app = build(settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+    client = httpx.AsyncClient(transport=transport, base_url="http://api", headers=bearer(app))
+    async with app.router.lifespan_context(app), client as http:
         yield Api(http, app)
 
 
@@ -35,4 +37,5 @@ async def reader(api: Api) -> AsyncIterator[Reader]:
     transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
     headers = {"Accept": "text/html", "Accept-Language": "ru"}
     async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as http:
+        sign_in(http, api.app)
         yield Reader(http)

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from broadcast_api.adapters.schema import batches, broadcasts, deliveries, runs
 from tests.support.broadcast_api import Api
 from tests.support.console import Reader
+from tests.support.identity import sign_in
 
 BUTTONS = {"send", "test", "edit", "delete", "stop", "resume", "recall"}
 FITTING = {
@@ -115,7 +116,7 @@ async def test_a_test_goes_to_the_person_who_was_found(api: Api, reader: Reader)
 
 
 async def test_who_did_what_is_told_newest_first(api: Api, reader: Reader) -> None:
-    await reader.submit("/you", {"name": "Анна Петрова", "position": "Кадры"})
+    sign_in(reader.http, api.app, name="Анна Петрова", position="Кадры")
     id = await api.in_state("sending")
     page = await reader.submit(f"/broadcasts/{id}/stop", {})
     history = page.text[page.text.index("История") :]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.broadcast_api import Api
 from tests.support.console import Reader
+from tests.support.identity import bearer
 
 WORDS = {
     "created": ("Создана", "Created"),
@@ -29,7 +30,7 @@ async def test_an_empty_list_leads_to_creating_a_broadcast(reader: Reader) -> No
 
 async def test_a_row_says_what_went_to_whom_when_from_whom_and_how_far_it_is(api: Api, reader: Reader) -> None:
     draft = await api.draft(name="Учебная тревога")
-    by = {"X-Actor-Name": "Anna", "X-Actor-Position": "Head"}
+    by = bearer(api.app, name="Anna", position="Head")
     id = (await api.http.post("/v1/broadcasts", json=draft, headers=by)).json()["id"]
     page = await reader.open("/broadcasts")
     for heading in ("Наименование рассылки", "Время отправки", "Аудитория", "Отправитель", "Доставлено", "Статус"):

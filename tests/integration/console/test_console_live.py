@@ -7,6 +7,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from broadcast_api.domain.identity import EVERYTHING
 from broadcast_api.entrypoints.console import live
 from broadcast_api.entrypoints.console.pace import Pace
 from broadcast_api.entrypoints.console.page import make_page
@@ -16,7 +17,9 @@ from tests.support.broadcast_api import Api
 async def watching(api: Api, *ids: str) -> AsyncIterator[str]:
     """The events of the stream, without the beats. (An ASGI transport would wait for the end of the answer.)"""
     scope = {"type": "http", "app": api.app, "path": "/broadcasts", "query_string": b"", "method": "GET"}
-    request = Request({**scope, "headers": [(b"accept-language", b"ru")], "state": {"request_id": "1"}})
+    request = Request(
+        {**scope, "headers": [(b"accept-language", b"ru")], "state": {"request_id": "1", "scope": EVERYTHING}}
+    )
     wanted = [UUID(id) for id in ids]
     answer = await live.live_list(make_page(request), wanted)
     async for event in answer.body_iterator:

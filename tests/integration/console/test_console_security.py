@@ -5,6 +5,7 @@ import pytest
 from broadcast_api.entrypoints.console.page import local_path
 from tests.support.broadcast_api import Api
 from tests.support.console import Reader, Seen
+from tests.support.identity import sign_in
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -36,7 +37,7 @@ def assert_harmless(page: Seen) -> None:
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 async def test_hostile_words_are_shown_and_never_run(api: Api, reader: Reader, hostile: str) -> None:
-    await reader.submit("/you", {"name": hostile, "position": hostile})
+    sign_in(reader.http, api.app, name=hostile, position=hostile)
     await api.people(1, first_name=hostile, last_name=hostile, department=hostile, username=hostile[:60])
     audience = await api.audience({"kind": "attributes", "where": {"department": [hostile]}}, name=hostile)
     fields: dict[str, str | list[str]] = {"name": hostile, "text": hostile, "parse_mode": "none"}
@@ -125,7 +126,9 @@ async def test_cookies_are_out_of_reach_of_scripts_and_other_sites(reader: Reade
     answer = await reader.http.get("/broadcasts")
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert "SameSite=lax" in answer.headers["set-cookie"]
-    secure = await reader.http.get("https://api/broadcasts", headers={"Cookie": ""})
+    secure = await reader.http.get(
+        "https://api/broadcasts", headers={"Cookie": f"session={reader.http.cookies['session']}"}
+    )
     assert "Secure" in secure.headers["set-cookie"]
 
 

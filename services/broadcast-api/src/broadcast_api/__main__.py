@@ -1,6 +1,7 @@
 """`python -m broadcast_api serve` runs the API; `init` creates tables, streams and consumers, and exits;
 `verify` compares every copy with its truth; `rebuild` makes the read models anew while no replica leads;
-`set-webhook BOT [URL]` tells Telegram where to post what people say to a bot."""
+`set-webhook BOT [URL]` tells Telegram where to post what people say to a bot; `account` and `key` say who may sign in
+and which services may call; `policies` prints which role opens which route."""
 
 import argparse
 import asyncio
@@ -16,6 +17,8 @@ from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.app import build
 from broadcast_api.background import NatsDuties
+from broadcast_api.entrypoints.http.policy_table import table
+from broadcast_api.identity_commands import add_commands
 from broadcast_api.repair.command import rebuild, verify
 from broadcast_api.settings import BadSettings, DoorTokens, Settings, read_settings
 from broadcast_delivery.logs import log_json
@@ -81,7 +84,9 @@ def main() -> None:
     """Exit code 2 with one line when the settings are wrong."""
     parser = argparse.ArgumentParser(prog="broadcast_api", description=__doc__)
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="serve | init | verify | rebuild | set-webhook"
+        dest="command",
+        required=True,
+        metavar="serve | init | verify | rebuild | set-webhook | account | key | policies",
     )
     commands.add_parser("serve").set_defaults(run=lambda settings, _: serve(settings))
     commands.add_parser("init").set_defaults(run=lambda settings, _: init(settings))
@@ -92,6 +97,8 @@ def main() -> None:
     webhook.add_argument("bot")
     webhook.add_argument("url", nargs="?", default="", help="https://…/telegram/BOT/webhook; without it: no webhook")
     webhook.set_defaults(run=lambda settings, given: asyncio.run(set_webhook(settings, given.bot, given.url)))
+    commands.add_parser("policies").set_defaults(run=lambda settings, _: print(table(build(settings))))
+    add_commands(commands)
     arguments = parser.parse_args()
     try:
         settings = read_settings()

@@ -9,13 +9,18 @@ from typing import Protocol
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from broadcast_api.adapters.accounts import Accounts
 from broadcast_api.adapters.arrivals import Arrivals
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.directory import Directory
 from broadcast_api.adapters.doubts import Doubts
 from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.adapters.identity import Identity
 from broadcast_api.adapters.imports import Imports
+from broadcast_api.adapters.keys import Keys
+from broadcast_api.adapters.oidc import Provider, ProviderSettings
 from broadcast_api.adapters.queries import Queries
+from broadcast_api.adapters.sessions import Sessions
 from broadcast_api.adapters.vault import Vault
 from broadcast_api.adapters.views import Views
 from broadcast_api.application.attachments import Attachments, Limits
@@ -113,6 +118,7 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
         heartbeat_seconds=settings.heartbeat_seconds,
         groups=settings.groups,
         usernames=settings.usernames,
+        identity=_identity(settings, database),
     )
     app = make_app(services, lifespan)
     webhooks = {bot: door.secret for bot, door in settings.doors("webhook").items()}
@@ -120,6 +126,29 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
     add_console(app)
     add_metrics(app, metrics)
     return app
+
+
+def _identity(settings: Settings, database: Database) -> Identity:
+    provider = None
+    if settings.oidc_issuer:
+        stated = ProviderSettings(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            client_secret=settings.oidc_client_secret.get_secret_value(),
+            redirect_uri=f"{settings.public_url}/sign-in/back",
+            audience=settings.oidc_audience,
+            claims=settings.oidc_claims,
+            roles=settings.oidc_roles,
+        )
+        provider = Provider(stated)
+    return Identity(
+        accounts=Accounts(database),
+        keys=Keys(database),
+        sessions=Sessions(database, settings.session_seconds),
+        provider=provider,
+        session_seconds=settings.session_seconds,
+        secure=settings.public_url.startswith("https:"),
+    )
 
 
 async def _keep_catching_up(views: Views) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -16,11 +16,13 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from broadcast_api.adapters.event_store import environment
 from broadcast_api.application.filetypes import TYPES, USUAL
+from broadcast_api.domain.identity import parse_roles
 from broadcast_contracts import MOST_FILES
 from broadcast_contracts.topology import BOT_NAME
 from broadcast_delivery.connection import NatsSettings, options
@@ -75,6 +77,16 @@ class Settings(BaseSettings, NatsSettings):
     attachment_types: Annotated[tuple[str, ...], NoDecode] = Field(USUAL, description="media types")
     attachment_grace_seconds: PositiveFloat = Field(3600, description="a file that nothing uses is kept for so long")
     groups: bool = Field(False, description="groups and channels may be recipients, too")
+    public_url: str = Field("", pattern=r"^(https?://[^/\s]+)?$", description="the console as browsers see it")
+    session_seconds: PositiveFloat = Field(28_800, description="how long somebody stays signed in to the console")
+    oidc_issuer: str = Field("", pattern=r"^(https?://\S+)?$", description="without it: local accounts")
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_audience: str = Field("", description="of the JWTs that services send; without it none are taken")
+    oidc_claims: dict[str, str] = Field(
+        {}, description='{"name": …, "position": …, "roles": …}: which claims hold them'
+    )
+    oidc_roles: dict[str, str] = Field({}, description='{"hr-senders": "hr=author+sender"}: what a claimed role grants')
     telegram_url: str = "https://api.telegram.org"
     door: Annotated[dict[str, Literal["off", "webhook", "polling"]], NoDecode] = Field({"": "off"})
     door_tokens_file: Path | None = None
@@ -100,6 +112,16 @@ class Settings(BaseSettings, NatsSettings):
     @classmethod
     def _names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _provider(self) -> Self:
+        if self.oidc_issuer and not (self.oidc_client_id and self.public_url):
+            raise ValueError("BROADCAST_OIDC_ISSUER needs BROADCAST_OIDC_CLIENT_ID and BROADCAST_PUBLIC_URL")
+        if self.oidc_issuer and self.oidc_audience == self.oidc_client_id:
+            raise ValueError("BROADCAST_OIDC_AUDIENCE must differ from the client id: a sign-in is no API token")
+        for granted in self.oidc_roles.values():
+            parse_roles(granted)
+        return self
 
     def steward_options(self) -> dict[str, Any] | None:
         """Arguments of `nats.connect` for whoever may make streams; None where nobody here may."""
@@ -200,7 +222,8 @@ def read_settings() -> Settings:
     try:
         return Settings(_secrets_dir=folder)
     except SettingsError as error:
-        raise BadSettings(f"{PREFIX}DOOR_TOKENS: not valid JSON") from error
+        name = found[1] if (found := re.search(r'field "(\w+)"', str(error))) else "DOOR_TOKENS"
+        raise BadSettings(f"{PREFIX}{name.upper()}: not valid JSON") from error
     except ValidationError as error:
         fault = error.errors()[0]
         name = f"{PREFIX}{str(fault['loc'][0]).upper()}: " if fault["loc"] else ""

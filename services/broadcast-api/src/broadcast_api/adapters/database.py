@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from broadcast_api.adapters.schema import metadata
+from broadcast_api.adapters.identity_schema import metadata
 from broadcast_api.adapters.sqlite_folder import alone_in_folder_of
 
 LOCK_TIMEOUT_SECONDS = 15

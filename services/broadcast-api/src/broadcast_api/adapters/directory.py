@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, exists, func, select, update
 
 from broadcast_api.adapters.audience_sql import condition, resolve
 from broadcast_api.adapters.database import Database
@@ -33,10 +33,14 @@ class Reach:
 
 
 class Directory:
-    """Synchronous: call it from a thread."""
+    """Synchronous: call it from a thread. With `bots` nobody is read but their people."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, bots: Collection[str] | None = None) -> None:
+        self._database, self._bots = database, bots
+
+    def within(self, bots: Collection[str] | None) -> "Directory":
+        """The same, of these bots only; None leaves out nobody."""
+        return Directory(self._database, bots)
 
     def upsert(self, bot: str, people: Iterable[Person], columns: Collection[str] = ALL) -> Entered:
         """Enter or change everybody at once; of two for one chat id the last one counts."""
@@ -64,7 +68,7 @@ class Directory:
     def get(self, id: int) -> Row[Any] | None:
         """One person by directory id."""
         with self._database.read() as connection:
-            return connection.execute(select(recipients).where(recipients.c.id == id)).one_or_none()
+            return connection.execute(select(recipients).where(recipients.c.id == id, *self._seen())).one_or_none()
 
     def tags(self, ids: Collection[int]) -> dict[int, list[str]]:
         """The tags of these people; who has none is left out."""
@@ -95,7 +99,7 @@ class Directory:
         limit: int = 50,
     ) -> Sequence[Row[Any]]:
         """By directory id, ascending."""
-        query = select(recipients).where(recipients.c.id > after).order_by(recipients.c.id).limit(limit)
+        query = select(recipients).where(recipients.c.id > after, *self._seen()).order_by(recipients.c.id).limit(limit)
         wanted = {
             "bot": bot, "status": status, "chat_id": chat_id, "external_id": external_id, "department": department
         }  # fmt: skip
@@ -127,6 +131,7 @@ class Directory:
         else:
             column = recipients.c[attribute]
             query = select(column).where(recipients.c.bot == bot, column.is_not(None), column != "")
+        query = query.where(*self._seen())
         with self._database.read() as connection:
             return connection.scalars(query.group_by(column).order_by(func.count().desc(), column).limit(limit)).all()
 
@@ -171,3 +176,6 @@ class Directory:
             ids = connection.scalars(some).all()
             shown = select(recipients).where(recipients.c.id.in_(ids)).order_by(recipients.c.id)
             return Reach(found, connection.execute(shown).all())
+
+    def _seen(self) -> list[ColumnElement[bool]]:
+        return [] if self._bots is None else [recipients.c.bot.in_(sorted(self._bots))]

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from broadcast_api.adapters.database import Database
@@ -94,19 +94,21 @@ class Imports:
         for thread in self._threads:
             thread.join(CLOSE_SECONDS)
 
-    def get(self, id: UUID) -> Row[Any] | None:
-        """One import."""
+    def get(self, id: UUID, bots: Collection[str] | None = None) -> Row[Any] | None:
+        """One import, where it is of these bots; None stands for all."""
         with self._database.read() as connection:
-            return connection.execute(select(imports).where(imports.c.id == id)).one_or_none()
+            return connection.execute(select(imports).where(imports.c.id == id, *_of(bots))).one_or_none()
 
     def by_id(self, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
         """Those of the ids that exist."""
         with self._database.read() as connection:
             return {row.id: row for row in connection.execute(select(imports).where(imports.c.id.in_(ids)))}
 
-    def page(self, limit: int) -> Sequence[Row[Any]]:
+    def page(self, limit: int, bots: Collection[str] | None = None) -> Sequence[Row[Any]]:
         """The latest ones."""
-        query = select(imports).order_by(imports.c.started_at.desc(), imports.c.id.desc()).limit(limit)
+        query = (
+            select(imports).where(*_of(bots)).order_by(imports.c.started_at.desc(), imports.c.id.desc()).limit(limit)
+        )
         with self._database.read() as connection:
             return connection.execute(query).all()
 
@@ -168,6 +170,10 @@ class Imports:
             self._end(id, state, reason)
         except Exception:
             log.exception("import_end_unrecorded", extra={"import_id": str(id)})
+
+
+def _of(bots: Collection[str] | None) -> list[ColumnElement[bool]]:
+    return [] if bots is None else [imports.c.bot.in_(sorted(bots))]
 
 
 def state_of(row: Any) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Row, Select, Text, and_, cast, func, literal, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Row, Select, Table, Text, and_, cast, func, literal, or_, select, tuple_
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.listing import PageEnd, Sort, listed
@@ -57,24 +57,29 @@ def utc(time: datetime) -> datetime:
 
 
 class Queries:
-    """Synchronous: call it from a thread."""
+    """Synchronous: call it from a thread. With `bots` nothing exists but what is theirs."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, bots: Collection[str] | None = None) -> None:
+        self._database, self._bots = database, bots
+
+    def within(self, bots: Collection[str] | None) -> "Queries":
+        """The same, of these bots only; None leaves out nothing."""
+        return Queries(self._database, bots)
 
     def broadcast(self, id: UUID) -> Row[Any] | None:
         """One broadcast with the counts of its latest run."""
-        return self._first(_BROADCASTS.where(broadcasts.c.id == id))
+        return self._first(_BROADCASTS.where(broadcasts.c.id == id, *self._seen(broadcasts)))
 
     def broadcasts_by_id(self, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
         """Those of the ids that exist."""
-        return {row.id: row for row in self._all(_BROADCASTS.where(broadcasts.c.id.in_(ids)))}
+        query = _BROADCASTS.where(broadcasts.c.id.in_(ids), *self._seen(broadcasts))
+        return {row.id: row for row in self._all(query)}
 
     def broadcasts(
         self, *, status: str | None, text: str, after: PageEnd | None, limit: int, sort: Sort = Sort.NEWEST
     ) -> Sequence[Row[Any]]:
         """A page of the list in this order."""
-        named = [contains(broadcasts.c.search, text)] if text else []
+        named = [*self._seen(broadcasts), *([contains(broadcasts.c.search, text)] if text else [])]
         query = _SENT_BROADCASTS if sort.by_run else _BROADCASTS
         return listed(query.where(*named), _BROADCASTS.where(*named), sort, status, after, limit, self._all)
 
@@ -82,11 +87,12 @@ class Queries:
         """What became of a test message: outcome, reason, message_ids."""
         of_tests = and_(runs.c.broadcast_id == broadcast_id, runs.c.run == 0)
         query = select(deliveries).join(runs, runs.c.id == deliveries.c.run_id)
-        return self._first(query.where(of_tests, deliveries.c.position == test))
+        return self._first(query.where(of_tests, deliveries.c.position == test, *self._seen(runs)))
 
     def run_id(self, broadcast_id: UUID, run: int) -> int | None:
         """The row of a run."""
-        found = self._first(select(runs.c.id).where(runs.c.broadcast_id == broadcast_id, runs.c.run == run))
+        of_run = (runs.c.broadcast_id == broadcast_id, runs.c.run == run)
+        found = self._first(select(runs.c.id).where(*of_run, *self._seen(runs)))
         return None if found is None else int(found.id)
 
     def deliveries(
@@ -146,19 +152,19 @@ class Queries:
 
     def audience(self, id: UUID) -> Row[Any] | None:
         """One audience, archived or not."""
-        return self._first(select(audiences).where(audiences.c.id == id))
+        return self._first(select(audiences).where(audiences.c.id == id, *self._seen(audiences)))
 
     def audiences(self, *, bot: str | None, archived: bool, after: Place | None, limit: int) -> Sequence[Row[Any]]:
         """Newest first."""
-        query = select(audiences).where(audiences.c.archived == archived)
+        query = select(audiences).where(audiences.c.archived == archived, *self._seen(audiences))
         query = _newest_first(query, audiences.c.created_at, audiences.c.id, after, limit)
         return self._all(query if bot is None else query.where(audiences.c.bot == bot))
 
     def usage(self, audience_id: UUID, limit: int) -> tuple[Sequence[Row[Any]], Sequence[Row[Any]]]:
         """The broadcasts that go to an audience, and the audiences whose rules name it; newest first."""
-        by = select(broadcasts).where(broadcasts.c.audience_id == audience_id)
+        by = select(broadcasts).where(broadcasts.c.audience_id == audience_id, *self._seen(broadcasts))
         named = cast(audiences.c.definition, Text).contains(str(audience_id))
-        inside = select(audiences).where(named, audiences.c.id != audience_id)
+        inside = select(audiences).where(named, audiences.c.id != audience_id, *self._seen(audiences))
         return (
             self._all(_newest_first(by, broadcasts.c.created_at, broadcasts.c.id, None, limit)),
             self._all(_newest_first(inside, audiences.c.created_at, audiences.c.id, None, limit)),
@@ -168,6 +174,9 @@ class Queries:
         """The directory ids of an explicit list."""
         query = select(audience_members.c.recipient_id).where(audience_members.c.audience_id == audience_id)
         return [row.recipient_id for row in self._all(query.order_by(audience_members.c.recipient_id))]
+
+    def _seen(self, table: Table) -> list[ColumnElement[bool]]:
+        return [] if self._bots is None else [table.c.bot.in_(sorted(self._bots))]
 
     def _all(self, query: Select[Any]) -> Sequence[Row[Any]]:
         with self._database.read() as connection:

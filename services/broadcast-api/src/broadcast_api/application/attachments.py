@@ -33,6 +33,7 @@ class Attachments:
     def expect(self, id: UUID, call: Call) -> None:
         """Before bytes are read that nobody would keep: raises what `attach` would, as far as it is known by now."""
         broadcast = self._store.broadcast(id)
+        call.scope.require(broadcast.bot, "broadcast", id)
         if call.key not in broadcast.handled:
             broadcast.room_for_file(self.limits.files)
 

@@ -20,7 +20,8 @@ class Audiences:
 
     def create(self, bot: str, name: str, definition: Definition, members: list[int], call: Call) -> Audience:
         """Define who gets broadcasts."""
-        id = id_of_key("audience", call.key)
+        call.scope.require_bot(bot)
+        id = id_of_key("audience", call)
         try:
             return self._again(id, call)
         except NotFound:
@@ -58,12 +59,17 @@ class Audiences:
         return self._obey(id, lambda audience: audience.archive(call), call, expected)
 
     def _obey(self, id: UUID, decide: Callable[[Audience], None], call: Call, expected: int | None) -> Audience:
-        audience = obey(self._store, lambda: self._store.audience(id), decide, call, expected)
+        audience = obey(self._store, lambda: self._load(id, call), decide, call, expected)
         self._views.catch_up()
         return audience
 
-    def _again(self, id: UUID, call: Call) -> Audience:
+    def _load(self, id: UUID, call: Call) -> Audience:
         audience = self._store.audience(id)
+        call.scope.require(audience.bot, "audience", id)
+        return audience
+
+    def _again(self, id: UUID, call: Call) -> Audience:
+        audience = self._load(id, call)
         audience.obeyed(call)
         self._views.catch_up()
         return audience

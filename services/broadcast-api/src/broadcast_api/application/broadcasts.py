@@ -25,9 +25,10 @@ from broadcast_api.domain.errors import (
 from broadcast_contracts import Answer, Cause
 
 
-def id_of_key(kind: str, key: str) -> UUID:
-    """The id of what is created under an Idempotency-Key: a retry finds it."""
-    return uuid5(NAMESPACE_URL, f"urn:broadcasts:{kind}:{key}") if key else uuid4()
+def id_of_key(kind: str, call: Call) -> UUID:
+    """The id of what is created under an Idempotency-Key: a retry of the same principal finds it, and no other's."""
+    who = call.by.id if call.by else ""
+    return uuid5(NAMESPACE_URL, f"urn:broadcasts:{kind}:{who}:{call.key}") if call.key else uuid4()
 
 
 class Broadcasts:
@@ -50,7 +51,8 @@ class Broadcasts:
 
     def create(self, bot: str, draft: Draft, call: Call, *, text_needed: bool = True) -> Broadcast:
         """Draw one up; without `text_needed` it may be one of files alone, which are attached afterwards."""
-        id = id_of_key("broadcast", call.key)
+        call.scope.require_bot(bot)
+        id = id_of_key("broadcast", call)
         try:
             return self._again(id, call)
         except NotFound:
@@ -69,7 +71,7 @@ class Broadcasts:
         def decide(broadcast: Broadcast) -> None:
             draft = replace(broadcast.draft, **changes)
             draft = checked(draft, text_needed=bool(broadcast.draft.text) and not draft.files)
-            self._audience(draft.audience_id, broadcast.bot)
+            self._audience(draft.audience_id, broadcast.bot, call)
             broadcast.edit(draft, call)
 
         return self.obey(id, decide, call, expected)
@@ -138,13 +140,18 @@ class Broadcasts:
 
     def obey(self, id: UUID, decide: Callable[[Broadcast], None], call: Call, expected: int | None) -> Broadcast:
         """Carry out a command: `decide` calls it on the aggregate, again where somebody else was faster."""
-        broadcast = obey(self._store, lambda: self._store.broadcast(id), decide, call, expected)
+        broadcast = obey(self._store, lambda: self._load(id, call), decide, call, expected)
         self._views.catch_up()
         self._wake()
         return broadcast
 
-    def _again(self, id: UUID, call: Call) -> Broadcast:
+    def _load(self, id: UUID, call: Call) -> Broadcast:
         broadcast = self._store.broadcast(id)
+        call.scope.require(broadcast.bot, "broadcast", id)
+        return broadcast
+
+    def _again(self, id: UUID, call: Call) -> Broadcast:
+        broadcast = self._load(id, call)
         broadcast.obeyed(call)
         self._views.catch_up()
         return broadcast
@@ -152,14 +159,16 @@ class Broadcasts:
     def _new(self, id: UUID, bot: str, draft: Draft, call: Call) -> Broadcast:
         if bot not in self._bots:
             raise UnknownBot(bot=bot)
-        self._audience(draft.audience_id, bot)
+        self._audience(draft.audience_id, bot, call)
         return Broadcast.create(id, bot=bot, draft=draft, call=call)
 
-    def _audience(self, id: UUID, bot: str) -> Audience:
+    def _audience(self, id: UUID, bot: str, call: Call) -> Audience:
         try:
             audience = self._store.audience(id)
         except NotFound:
             raise UnknownAudience(audience_id=str(id)) from None
+        if not call.scope.sees(audience.bot):
+            raise UnknownAudience(audience_id=str(id))
         if audience.bot != bot:
             raise OtherBot(bot=bot, audience_bot=audience.bot)
         return audience

@@ -7,19 +7,21 @@ from typing import Any
 from eventsourcing.domain import Aggregate
 
 from broadcast_api.domain.errors import KeyReused
+from broadcast_api.domain.identity import EVERYTHING, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """An official."""
+    """An official, or a service that acts for one. `id` is that of the principal who signed in."""
 
     name: str
     position: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `by` is None where the system itself acts.
+    """One request. `by` is None where the system itself acts; `scope` is what it may see and change.
 
     `key` is the client's Idempotency-Key and `digest` the fingerprint of what was asked under it.
     """
@@ -28,6 +30,7 @@ class Call:
     request_id: str = ""
     key: str = ""
     digest: str = ""
+    scope: Scope = EVERYTHING
 
     def about(self, asked: bytes) -> "Call":
         """The same call with the fingerprint of what is asked."""
@@ -36,7 +39,7 @@ class Call:
     def fields(self) -> dict[str, Any]:
         """What every event records of its request."""
         request = {"id": self.request_id, "key": self.key, "digest": self.digest}
-        by = None if self.by is None else {"name": self.by.name, "position": self.by.position}
+        by = None if self.by is None else {"name": self.by.name, "position": self.by.position, "id": self.by.id}
         return {"by": by, "request": {name: value for name, value in request.items() if value}}
 
 

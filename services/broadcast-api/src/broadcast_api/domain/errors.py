@@ -23,6 +23,13 @@ class NotFound(Refused):
         super().__init__(kind=kind, id=str(id))
 
 
+class Forbidden(Refused):
+    """The thing can be seen, and the role that this needs is not held on its bot; `bot` is empty where it is held on
+    none."""
+
+    code = "forbidden_role"
+
+
 class Stale(Refused):
     """The caller saw an older version."""
 
@@ -37,6 +44,12 @@ class Busy(Refused):
     """Too many changes at once: the command lost every race for it. Nothing happened."""
 
     code = "busy"
+
+
+class ProviderUnavailable(Refused):
+    """The organisation's sign-in service does not answer as it should."""
+
+    code = "provider_unavailable"
 
 
 class KeyReused(Refused):

@@ -8,6 +8,7 @@ from fastapi import Response
 
 from broadcast_api.domain.call import Call
 from broadcast_api.domain.errors import NotFound, Refused
+from broadcast_api.entrypoints.console.access import AUTHOR, SENDER, VIEWER
 from broadcast_api.entrypoints.console.broadcasts import broadcast_page, shown
 from broadcast_api.entrypoints.console.explain import explain
 from broadcast_api.entrypoints.console.forms import Form, Posted
@@ -24,7 +25,7 @@ CANDIDATES = 12
 router = pages()
 
 
-@router.get("/broadcasts/{id}/send")
+@router.get("/broadcasts/{id}/send", dependencies=[SENDER])
 def ask_to_send(id: UUID, page: Viewed) -> Response:
     row = _row(page, id)
     reach = preview_stored(row.audience_id, page.door)
@@ -32,46 +33,46 @@ def ask_to_send(id: UUID, page: Viewed) -> Response:
     return page.render("ask_send.html", it=shown(row, page), reach=reach, seconds=seconds, usual=USUAL_PER_SECOND)
 
 
-@router.get("/broadcasts/{id}/recall")
+@router.get("/broadcasts/{id}/recall", dependencies=[SENDER])
 def ask_to_recall(id: UUID, page: Viewed) -> Response:
     return page.render("ask_recall.html", it=shown(_row(page, id), page))
 
 
-@router.get("/broadcasts/{id}/delete")
+@router.get("/broadcasts/{id}/delete", dependencies=[AUTHOR])
 def ask_to_delete(id: UUID, page: Viewed) -> Response:
     return page.render("ask_delete.html", it=shown(_row(page, id), page))
 
 
-@router.get("/broadcasts/{id}/stop")
-@router.get("/broadcasts/{id}/resume")
-@router.get("/broadcasts/{id}/resend")
+@router.get("/broadcasts/{id}/stop", dependencies=[VIEWER])
+@router.get("/broadcasts/{id}/resume", dependencies=[VIEWER])
+@router.get("/broadcasts/{id}/resend", dependencies=[VIEWER])
 def look(id: UUID, page: Viewed) -> Response:
     """Where a reload ends after a button was refused."""
     return page.redirect(f"/broadcasts/{id}")
 
 
-@router.post("/broadcasts/{id}/send")
+@router.post("/broadcasts/{id}/send", dependencies=[SENDER])
 def send(id: UUID, page: Viewed, form: Posted) -> Response:
     return _press(page, id, form, "sent", lambda call: page.door.broadcasts.send(id, call, form.version))
 
 
-@router.post("/broadcasts/{id}/stop")
+@router.post("/broadcasts/{id}/stop", dependencies=[SENDER])
 def stop(id: UUID, page: Viewed, form: Posted) -> Response:
     """Whatever changed meanwhile: a stop is always meant."""
     return _press(page, id, form, "stopped", lambda call: page.door.broadcasts.stop(id, call))
 
 
-@router.post("/broadcasts/{id}/resume")
+@router.post("/broadcasts/{id}/resume", dependencies=[SENDER])
 def resume(id: UUID, page: Viewed, form: Posted) -> Response:
     return _press(page, id, form, "resumed", lambda call: page.door.broadcasts.resume(id, call))
 
 
-@router.get("/broadcasts/{id}/unconfirmed")
+@router.get("/broadcasts/{id}/unconfirmed", dependencies=[SENDER])
 def ask_about_unconfirmed(id: UUID, page: Viewed) -> Response:
     return page.render("ask_unconfirmed.html", it=shown(_row(page, id), page))
 
 
-@router.post("/broadcasts/{id}/unconfirmed")
+@router.post("/broadcasts/{id}/unconfirmed", dependencies=[SENDER])
 def answer(id: UUID, page: Viewed, form: Posted) -> Response:
     """About all who are unconfirmed."""
     chosen = form.one("answer")
@@ -81,30 +82,30 @@ def answer(id: UUID, page: Viewed, form: Posted) -> Response:
     return _press(page, id, form, "answered", command)
 
 
-@router.post("/broadcasts/{id}/resend")
+@router.post("/broadcasts/{id}/resend", dependencies=[SENDER])
 def resend(id: UUID, page: Viewed, form: Posted) -> Response:
     return _press(page, id, form, "resumed", lambda call: page.door.broadcasts.resend(id, call))
 
 
-@router.post("/broadcasts/{id}/recall")
+@router.post("/broadcasts/{id}/recall", dependencies=[SENDER])
 def recall(id: UUID, page: Viewed, form: Posted) -> Response:
     return _press(page, id, form, "recalled", lambda call: page.door.broadcasts.recall(id, call))
 
 
-@router.post("/broadcasts/{id}/delete")
+@router.post("/broadcasts/{id}/delete", dependencies=[AUTHOR])
 def delete(id: UUID, page: Viewed, form: Posted) -> Response:
     command = lambda call: page.door.broadcasts.delete(id, call, form.version)  # noqa: E731
     return _press(page, id, form, "deleted", command, "/broadcasts")
 
 
-@router.get("/broadcasts/{id}/test")
+@router.get("/broadcasts/{id}/test", dependencies=[AUTHOR])
 def ask_whom(id: UUID, page: Viewed, text: SearchText = "") -> Response:
     row = _row(page, id)
     people = page.door.directory.page(bot=row.bot, text=text.strip(), limit=CANDIDATES)
     return page.render("ask_test.html", it=shown(row, page), people=people, text=text)
 
 
-@router.post("/broadcasts/{id}/test")
+@router.post("/broadcasts/{id}/test", dependencies=[AUTHOR])
 async def try_out(id: UUID, page: Viewed, form: Posted) -> Response:
     whom = form.one("recipient_id")
     if not whom.isdecimal() or len(whom) > 18:

@@ -4,8 +4,10 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from starlette.exceptions import HTTPException
+
+from broadcast_api.entrypoints.http.policy import open_to_all
 
 FOLDER = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -31,7 +33,9 @@ def address(name: str) -> str:
     return f"/assets/{digest()}/{name}"
 
 
-@router.get("/assets/{version}/{name}")
+@router.get(
+    "/assets/{version}/{name}", dependencies=[Depends(open_to_all("style and scripts: the same for everybody"))]
+)
 async def asset(version: str, name: str) -> Response:
     content = _files().get(name)
     if content is None:

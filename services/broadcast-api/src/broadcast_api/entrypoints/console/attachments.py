@@ -14,6 +14,7 @@ from fastapi.responses import PlainTextResponse
 from broadcast_api.domain.broadcast import Broadcast
 from broadcast_api.domain.call import Call
 from broadcast_api.domain.errors import NotFound, Refused
+from broadcast_api.entrypoints.console.access import AUTHOR, VIEWER
 from broadcast_api.entrypoints.console.explain import explain
 from broadcast_api.entrypoints.console.forms import Form, Posted, posted_by_our_page
 from broadcast_api.entrypoints.console.page import Page, Viewed
@@ -26,7 +27,7 @@ from broadcast_api.entrypoints.http.uploads import received
 router = pages()
 
 
-@router.post("/broadcasts/{id}/attachments")
+@router.post("/broadcasts/{id}/attachments", dependencies=[AUTHOR])
 async def attach(id: UUID, page: Viewed, request: Request) -> Response:
     """The fields of the form come before the file: what is forged is refused before anything is kept."""
     limits = page.door.attachments.limits
@@ -41,37 +42,37 @@ async def attach(id: UUID, page: Viewed, request: Request) -> Response:
     return await asyncio.to_thread(_list, page, id)
 
 
-@router.post("/broadcasts/{id}/attachments/remove")
+@router.post("/broadcasts/{id}/attachments/remove", dependencies=[AUTHOR])
 def remove(id: UUID, page: Viewed, form: Posted) -> Response:
     command = page.door.attachments.remove
     return _change(page, id, lambda call: command(id, form.one("id"), call, form.version), form)
 
 
-@router.post("/broadcasts/{id}/attachments/rename")
+@router.post("/broadcasts/{id}/attachments/rename", dependencies=[AUTHOR])
 def rename(id: UUID, page: Viewed, form: Posted) -> Response:
     sha256, command = form.one("id"), page.door.attachments.rename
     name = form.one(f"name-{sha256}")
     return _change(page, id, lambda call: command(id, sha256, name, call, form.version), form)
 
 
-@router.post("/broadcasts/{id}/attachments/up")
+@router.post("/broadcasts/{id}/attachments/up", dependencies=[AUTHOR])
 def up(id: UUID, page: Viewed, form: Posted) -> Response:
     return _move(page, id, form, -1)
 
 
-@router.post("/broadcasts/{id}/attachments/down")
+@router.post("/broadcasts/{id}/attachments/down", dependencies=[AUTHOR])
 def down(id: UUID, page: Viewed, form: Posted) -> Response:
     return _move(page, id, form, 1)
 
 
-@router.post("/broadcasts/{id}/attachments/order")
+@router.post("/broadcasts/{id}/attachments/order", dependencies=[AUTHOR])
 def order(id: UUID, page: Viewed, form: Posted) -> Response:
     """As they were dragged."""
     command = page.door.attachments.order
     return _change(page, id, lambda call: command(id, form.all("order"), call, form.version), form)
 
 
-@router.get("/broadcasts/{id}/attachments/{action}")
+@router.get("/broadcasts/{id}/attachments/{action}", dependencies=[VIEWER])
 def look(id: UUID, page: Viewed, action: str) -> Response:
     """Where a reload ends after something was refused."""
     return page.redirect(f"/broadcasts/{id}/edit")

@@ -8,6 +8,7 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 
 from broadcast_api.domain.errors import NotFound, Refused
+from broadcast_api.entrypoints.console.access import AUTHOR, VIEWER
 from broadcast_api.entrypoints.console.explain import Explanation, explain
 from broadcast_api.entrypoints.console.forms import Form, Posted
 from broadcast_api.entrypoints.console.page import Page, Viewed
@@ -31,7 +32,7 @@ CHIPS = 24
 router = pages()
 
 
-@router.get("/audiences")
+@router.get("/audiences", dependencies=[VIEWER])
 def list_audiences(page: Viewed, archived: bool = False, cursor: Cursor = None) -> Response:
     rows = page.door.queries.audiences(bot=None, archived=archived, after=time_and_id(cursor), limit=ROWS + 1)
     next = paged(rows, ROWS, lambda row: row.name, place_of).next
@@ -40,12 +41,12 @@ def list_audiences(page: Viewed, archived: bool = False, cursor: Cursor = None) 
     )
 
 
-@router.get("/audiences/new")
+@router.get("/audiences/new", dependencies=[AUTHOR])
 def new(page: Viewed, bot: str = "") -> Response:
     return _form_page(page, None, Draft(bot if bot in page.door.bots else page.door.bots[0]))
 
 
-@router.post("/audiences/new")
+@router.post("/audiences/new", dependencies=[AUTHOR])
 def create(page: Viewed, form: Posted) -> Response:
     draft = drafted(form)
     if _looking(form):
@@ -60,36 +61,36 @@ def create(page: Viewed, form: Posted) -> Response:
     return page.redirect("/audiences", "audience_created")
 
 
-@router.post("/audiences/preview")
+@router.post("/audiences/preview", dependencies=[VIEWER])
 def preview(page: Viewed, form: Posted) -> Response:
     """Whom the rules reach, while somebody is choosing them."""
     return page.render("part_reach.html", reach=_reach(page, drafted(form)), sample=True)
 
 
-@router.post("/audiences/rule")
+@router.post("/audiences/rule", dependencies=[AUTHOR])
 def build(page: Viewed, form: Posted) -> Response:
     """The rule alone, after one of its buttons."""
     draft, focus = _acted(drafted(form), form)
     return page.render("part_rule.html", draft=draft, focus=focus, **_builder(page, draft))
 
 
-@router.post("/audiences/people")
+@router.post("/audiences/people", dependencies=[AUTHOR])
 def find(page: Viewed, form: Posted) -> Response:
     """People to choose from."""
     return page.render("part_found.html", **_found(page, drafted(form), form.one("find_text")))
 
 
-@router.get("/audiences/{id}/reach")
+@router.get("/audiences/{id}/reach", dependencies=[VIEWER])
 def reach(id: UUID, page: Viewed) -> Response:
     return page.render("part_reach.html", reach=http.preview_stored(id, page.door), sample=False)
 
 
-@router.get("/audiences/{id}")
+@router.get("/audiences/{id}", dependencies=[VIEWER])
 def edit(id: UUID, page: Viewed) -> Response:
     return _form_page(page, _row(page, id), _draft(page, _row(page, id)))
 
 
-@router.post("/audiences/{id}")
+@router.post("/audiences/{id}", dependencies=[AUTHOR])
 def save(id: UUID, page: Viewed, form: Posted) -> Response:
     row, draft = _row(page, id), drafted(form)
     if _looking(form):
@@ -103,12 +104,12 @@ def save(id: UUID, page: Viewed, form: Posted) -> Response:
     return page.redirect("/audiences", "audience_edited")
 
 
-@router.get("/audiences/{id}/archive")
+@router.get("/audiences/{id}/archive", dependencies=[AUTHOR])
 def ask_to_archive(id: UUID, page: Viewed) -> Response:
     return page.render("ask_archive.html", row=_row(page, id))
 
 
-@router.post("/audiences/{id}/archive")
+@router.post("/audiences/{id}/archive", dependencies=[AUTHOR])
 def archive(id: UUID, page: Viewed, form: Posted) -> Response:
     try:
         page.door.audiences.archive(id, page.call(form), form.version)

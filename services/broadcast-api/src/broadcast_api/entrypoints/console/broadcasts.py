@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 from broadcast_api.adapters.listing import Sort
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.errors import NotFound
+from broadcast_api.entrypoints.console.access import VIEWER
 from broadcast_api.entrypoints.console.bubble import bubble
 from broadcast_api.entrypoints.console.chart import chart
 from broadcast_api.entrypoints.console.explain import Explanation
@@ -84,7 +85,7 @@ def shown(row: Any, page: Page) -> Shown:
     )
 
 
-@router.get("/broadcasts")
+@router.get("/broadcasts", dependencies=[VIEWER])
 def list_broadcasts(
     page: Viewed, status: str = "", text: SearchText = "", sort: str = "", cursor: Cursor = None
 ) -> Response:
@@ -106,7 +107,7 @@ def list_broadcasts(
     )
 
 
-@router.get("/broadcasts/{id}")
+@router.get("/broadcasts/{id}", dependencies=[VIEWER])
 def read(id: UUID, page: Viewed, outcome: Chosen = None, text: SearchText = "", cursor: Cursor = None) -> Response:
     return broadcast_page(page, id, outcome=outcome, text=text.strip(), cursor=cursor)
 
@@ -176,7 +177,7 @@ def message_of(text: str, parse_mode: str) -> Markup:
         return Markup("{}").format(text)
 
 
-@router.get("/broadcasts/{id}/recipients.csv")
+@router.get("/broadcasts/{id}/recipients.csv", dependencies=[VIEWER])
 def export(id: UUID, page: Viewed, outcome: Chosen = None, text: SearchText = "") -> Response:
     """The same CSV as HTTP v1, for a link: a link cannot say Accept."""
     answer = http_deliveries.deliveries(id, page.door, outcome=outcome, text=text, accept=http_deliveries.CSV)

@@ -10,15 +10,15 @@ from markupsafe import Markup
 
 from broadcast_api.application.draft import SOURCE_MAX
 from broadcast_api.domain.broadcast import Status
-from broadcast_api.domain.call import Actor
 from broadcast_api.domain.draft import FIELDS, Draft
 from broadcast_api.domain.errors import BadName, BadText, NotCreated, NotFound, Refused, UnknownAudience, UnknownBot
+from broadcast_api.entrypoints.console.access import AUTHOR, VIEWER
 from broadcast_api.entrypoints.console.broadcasts import broadcast_page
 from broadcast_api.entrypoints.console.bubble import bubble
 from broadcast_api.entrypoints.console.drafts import new_draft, remember_used, used_drafts
 from broadcast_api.entrypoints.console.explain import explain, text_fault
 from broadcast_api.entrypoints.console.forms import Form, Posted
-from broadcast_api.entrypoints.console.page import FLASH_SECONDS, Page, Viewed, official_cookie
+from broadcast_api.entrypoints.console.page import FLASH_SECONDS, Page, Viewed
 from broadcast_api.entrypoints.console.route import pages, status_of
 from broadcast_api.entrypoints.console.words import Words
 from broadcast_api.entrypoints.http.models import attachment_out, calls_out
@@ -61,22 +61,20 @@ def preview(text: str, parse_mode: str, words: Words) -> Preview:
     return Preview(bubble(parsed), parsed.length, fault)
 
 
-@router.get("/broadcasts/new")
+@router.get("/broadcasts/new", dependencies=[AUTHOR])
 def new(page: Viewed) -> Response:
     return _form_page(page, None, {})
 
 
-@router.post("/broadcasts/new")
+@router.post("/broadcasts/new", dependencies=[AUTHOR])
 def create(page: Viewed, form: Posted) -> Response:
     if "check" in form:
         return _form_page(page, None, _values(form))
-    name = form.one("official_name").strip()[:200]
-    official = page.official or (Actor(name, form.one("official_position").strip()[:200]) if name else None)
     try:
         audience = page.door.queries.audience(_audience_id(form))
         if audience is None:
             raise UnknownAudience
-        call = page.call(form, official)
+        call = page.call(form)
         text_needed = "files_follow" not in form
         created = page.door.broadcasts.create(audience.bot, _draft(form), call, text_needed=text_needed)
     except Refused as error:
@@ -86,19 +84,17 @@ def create(page: Viewed, form: Posted) -> Response:
         response = HTMLResponse(str(created.id), 201)
         page.remember(response, "flash", "created", FLASH_SECONDS)
     remember_used(page.request, response, form.one("draft"))
-    if official and not page.official:
-        page.remember(response, "official", official_cookie(official.name, official.position))
     return response
 
 
-@router.post("/broadcasts/preview")
+@router.post("/broadcasts/preview", dependencies=[VIEWER])
 def show_preview(page: Viewed, form: Posted) -> Response:
     """The preview alone, while somebody is writing."""
     shown = preview(form.one("text"), form.one("parse_mode"), page.words)
     return page.render("part_preview.html", preview=shown, **_files(page, _edited(page, form), _values(form)))
 
 
-@router.get("/broadcasts/{id}/edit")
+@router.get("/broadcasts/{id}/edit", dependencies=[AUTHOR])
 def edit(id: UUID, page: Viewed) -> Response:
     row = page.door.queries.broadcast(id)
     if row is None:
@@ -110,7 +106,7 @@ def edit(id: UUID, page: Viewed) -> Response:
     return _form_page(page, row, {name: getattr(row, name) for name in fields})
 
 
-@router.post("/broadcasts/{id}/edit")
+@router.post("/broadcasts/{id}/edit", dependencies=[AUTHOR])
 def save(id: UUID, page: Viewed, form: Posted) -> Response:
     row = page.door.queries.broadcast(id)
     if row is None:
@@ -173,7 +169,7 @@ def _files(page: Page, row: Any, values: dict[str, Any]) -> dict[str, Any]:
     return {"files": files, "plan": calls_out(calls), "messages": sum(call.messages for call in calls)}
 
 
-_EMPTY: dict[str, Any] = dict.fromkeys(("name", "text", "official_name", "official_position"), "") | {
+_EMPTY: dict[str, Any] = dict.fromkeys(("name", "text"), "") | {
     "parse_mode": ParseMode.HTML.value,
     "audience_id": None,
     "link_preview": True,
@@ -216,6 +212,6 @@ def _audience_id(form: Form) -> UUID:
 
 def _values(form: Form) -> dict[str, Any]:
     """What was filled in, to be shown again."""
-    texts = {name: form.one(name) for name in ("name", "text", "parse_mode", "official_name", "official_position")}
+    texts = {name: form.one(name) for name in ("name", "text", "parse_mode")}
     options = {name: name in form for name in ("link_preview", "silent", "pictures_as_files")}
     return {**texts, **options, "audience_id": _audience_id(form), "version": form.version, "draft": form.one("draft")}

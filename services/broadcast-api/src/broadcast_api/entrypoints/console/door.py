@@ -15,9 +15,11 @@ from broadcast_api.entrypoints.console import (
     people_import,
     preferences,
     route,
+    sign_in,
 )
 
 MODULES = (
+    sign_in,
     preferences,
     live,
     compose,

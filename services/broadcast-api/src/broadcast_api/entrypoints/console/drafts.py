@@ -6,6 +6,8 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
+from broadcast_api.entrypoints.console.access import is_secure
+
 COOKIE = "used_drafts"
 KEPT = 20
 """A browser holds one draft of a new broadcast; the others are those of tabs that were open beside it."""
@@ -29,7 +31,7 @@ def remember_used(request: Request, response: Response, draft: str) -> None:
     """Say from now on that this draft was used; what is no name of a draft is nothing to remember."""
     if _ID.fullmatch(draft):
         ids = [*(id for id in used_drafts(request) if id != draft), draft][-KEPT:]
-        secure = request.url.scheme == "https"
+        secure = is_secure(request)
         response.set_cookie(
             COOKIE, ".".join(ids), max_age=AGE_SECONDS, httponly=True, samesite="lax", secure=secure, path="/broadcasts"
         )

@@ -8,6 +8,7 @@ import segno
 from fastapi import Response
 from starlette.exceptions import HTTPException
 
+from broadcast_api.entrypoints.console.access import VIEWER
 from broadcast_api.entrypoints.console.page import Page, Viewed
 from broadcast_api.entrypoints.console.route import pages
 
@@ -17,7 +18,7 @@ PERSONAL = re.compile(r"[A-Za-z0-9_-]{1,61}")
 router = pages()
 
 
-@router.get("/people/invite")
+@router.get("/people/invite", dependencies=[VIEWER])
 def invite(page: Viewed, bot: str = "", person: str = "") -> Response:
     chosen, person = _bot(page, bot), person.strip()
     unfit = bool(person) and not PERSONAL.fullmatch(person)
@@ -33,7 +34,7 @@ def invite(page: Viewed, bot: str = "", person: str = "") -> Response:
     )
 
 
-@router.get("/people/invite.svg")
+@router.get("/people/invite.svg", dependencies=[VIEWER])
 def picture(page: Viewed, bot: str = "", person: str = "") -> Response:
     """Black on white in either theme: cameras expect it."""
     link = _link(page, _bot(page, bot), person)

@@ -14,6 +14,7 @@ from broadcast_api.adapters.imports import Imports
 from broadcast_api.adapters.queries import Queries
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.errors import NotFound
+from broadcast_api.entrypoints.console.access import VIEWER
 from broadcast_api.entrypoints.console.broadcasts import ROWS, Shown, shown
 from broadcast_api.entrypoints.console.chart import chart
 from broadcast_api.entrypoints.console.pace import Pace
@@ -49,11 +50,11 @@ def newest(queries: Queries) -> tuple[UUID, ...]:
     return tuple(row.id for row in queries.broadcasts(status=None, text="", after=None, limit=1))
 
 
-@router.get("/broadcasts/live")
+@router.get("/broadcasts/live", dependencies=[VIEWER])
 async def live_list(page: Viewed, id: Annotated[list[UUID], Query(max_length=ROWS)] = []) -> StreamingResponse:  # noqa: B006
     """Event `patch` with the rows that changed, `stale` when the list itself did."""
     rows = await asyncio.to_thread(page.door.queries.broadcasts_by_id, id)
-    first = await asyncio.to_thread(newest, page.door.queries)
+    first = await asyncio.to_thread(newest, page.request.app.state.services.queries)  # as the feed reads it
     return streamed(_list(page, [rows[one] for one in id if one in rows], first))
 
 
@@ -97,7 +98,7 @@ async def merged(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@router.get("/broadcasts/{id}/live")
+@router.get("/broadcasts/{id}/live", dependencies=[VIEWER])
 async def live_one(id: UUID, page: Viewed) -> StreamingResponse:
     """Event `patch` with the state, the counts and how fast they grow; `stale` after a deletion."""
     row = await asyncio.to_thread(page.door.queries.broadcast, id)

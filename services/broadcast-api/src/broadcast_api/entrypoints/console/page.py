@@ -2,11 +2,11 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from broadcast_api.adapters.queries import utc
 from broadcast_api.domain.call import Actor, Call
+from broadcast_api.domain.identity import NOTHING, Principal, Role
+from broadcast_api.entrypoints.console.access import is_secure
 from broadcast_api.entrypoints.console.assets import address
 from broadcast_api.entrypoints.console.forms import CSRF_COOKIE, Form, new_token
 from broadcast_api.entrypoints.console.wording import (
@@ -24,13 +26,14 @@ from broadcast_api.entrypoints.console.wording import (
     FILE_KINDS,
     FLASHES,
     OUTCOMES,
+    ROLES,
     STATUSES,
     VALUES,
     WHAT_HAPPENED,
 )
 from broadcast_api.entrypoints.console.words import LANGUAGES, Words, catalogue
 from broadcast_api.entrypoints.http.catalogue import Language, language_of
-from broadcast_api.entrypoints.http.context import DEFAULT_ACTOR, Services
+from broadcast_api.entrypoints.http.context import Services, actor_of, call_of
 
 YEAR_SECONDS = 365 * 86_400
 FLASH_SECONDS = 60
@@ -61,6 +64,7 @@ def environment(language: Language) -> Environment:
         CAUSES=CAUSES,
         FLASHES=FLASHES,
         FILE_KINDS=FILE_KINDS,
+        ROLES=ROLES,
     )
     return templates
 
@@ -74,18 +78,26 @@ class Page:
     words: Words
     theme: str
     csrf: str
-    official: Actor | None
+    principal: Principal | None
     flash: str
 
-    def call(self, form: Form, official: Actor | None = None) -> Call:
+    @property
+    def official(self) -> Actor | None:
+        """Who is signed in, as events name them."""
+        return actor_of(self.principal) if self.principal else None
+
+    def may(self, role: str, bot: str = "") -> bool:
+        """Whether who is signed in holds the role on this bot; on any bot unless one is named."""
+        bots = [bot] if bot else self.door.bots
+        return self.principal is not None and bool(self.principal.bots(Role(role), bots))
+
+    def call(self, form: Form) -> Call:
         """Who asks. The `key` of the form makes a double click one command."""
-        key = form.one("key")
-        actor = official or self.official or Actor(DEFAULT_ACTOR)
-        request_id = str(self.request.scope["state"]["request_id"])
+        key, call = form.one("key"), call_of(self.request)
         if not re.fullmatch(r"[\x20-\x7e]{1,200}", key):
-            return Call(actor, request_id)
+            return call
         asked = repr((self.request.url.path, form.fields)).encode("utf-8", "replace")
-        return Call(actor, request_id, key, hashlib.sha256(asked).hexdigest()[:32])
+        return replace(call, key=key, digest=hashlib.sha256(asked).hexdigest()[:32])
 
     def text(self, template: str, **values: Any) -> str:
         """A template with what all of them may use."""
@@ -121,8 +133,13 @@ class Page:
         self, response: HTMLResponse | RedirectResponse, name: str, value: str, age: int = YEAR_SECONDS
     ) -> None:
         """Set a cookie that scripts cannot read."""
-        secure = self.request.url.scheme == "https"
+        secure = is_secure(self.request)
         response.set_cookie(name, value, max_age=age, httponly=True, samesite="lax", secure=secure)
+
+    @staticmethod
+    def address(path: str, **query: str) -> str:
+        """A path with a query."""
+        return f"{path}?{urlencode(query)}"
 
     def here(self, **changes: str | None) -> str:
         """The address of this page with some of its parameters changed; None takes one away."""
@@ -151,11 +168,11 @@ def make_page(request: Request) -> Page:
     flash, theme = cookies.get("flash", ""), cookies.get("theme", "")
     return Page(
         request=request,
-        door=services,
+        door=services.within(getattr(request.state, "scope", NOTHING)),
         words=Words(language, _zone(cookies.get("zone", ""))),
         theme=theme if theme in THEMES else "",
         csrf=cookies.get(CSRF_COOKIE) or new_token(),
-        official=_official(cookies.get("official", "")),
+        principal=getattr(request.state, "principal", None),
         flash=flash if flash in FLASHES else "",
     )
 
@@ -166,17 +183,6 @@ Viewed = Annotated[Page, Depends(make_page)]
 def local_path(path: str, otherwise: str) -> str:
     """A path that leads to no other site, whatever a browser makes of it."""
     return path if re.fullmatch(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*", path) else otherwise
-
-
-def official_cookie(name: str, position: str) -> str:
-    """What `_official` reads back."""
-    return urlencode({"name": name, "position": position})
-
-
-def _official(cookie: str) -> Actor | None:
-    fields = parse_qs(cookie[:4000], max_num_fields=4) if cookie else {}
-    name = fields.get("name", [""])[0].strip()[:200]
-    return Actor(name, fields.get("position", [""])[0].strip()[:200]) if name else None
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import Response
 
+from broadcast_api.entrypoints.console.access import VIEWER
 from broadcast_api.entrypoints.console.page import Viewed
 from broadcast_api.entrypoints.console.route import pages
 from broadcast_api.entrypoints.http.paging import Cursor, SearchText, number
@@ -15,7 +16,7 @@ STATUSES = ("active", "blocked", "deactivated", "not_started")
 router = pages()
 
 
-@router.get("/people")
+@router.get("/people", dependencies=[VIEWER])
 def people(page: Viewed, status: str = "", text: SearchText = "", cursor: Cursor = None) -> Response:
     wanted = status if status in STATUSES else None
     after = number(cursor) or 0

@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from broadcast_api.domain.errors import NotFound, Refused, UnknownBot
+from broadcast_api.entrypoints.console.access import ADMIN
 from broadcast_api.entrypoints.console.explain import Explanation, explain, explain_problem
 from broadcast_api.entrypoints.console.forms import CSRF_COOKIE, Forged, from_our_page
 from broadcast_api.entrypoints.console.live import BEAT_SECONDS, RETRY_MILLISECONDS, streamed
@@ -30,12 +31,12 @@ HEAD_BYTES = 16_384
 router = pages()
 
 
-@router.get("/people/import")
+@router.get("/people/import", dependencies=[ADMIN])
 def choose(page: Viewed) -> Response:
     return _form(page)
 
 
-@router.post("/people/import")
+@router.post("/people/import", dependencies=[ADMIN])
 async def start(request: Request, page: Viewed) -> Response:
     """The body goes into a file as it comes: it may be far larger than our memory."""
     token = request.cookies.get(CSRF_COOKIE, "")
@@ -57,21 +58,21 @@ async def start(request: Request, page: Viewed) -> Response:
     return page.redirect(f"/people/imports/{id}")
 
 
-@router.get("/people/imports/{id}")
+@router.get("/people/imports/{id}", dependencies=[ADMIN])
 def look(id: UUID, page: Viewed) -> Response:
     found = http.read(id, page.door, page.words.language)
     return page.render("import.html", it=found, errors=found.errors[:ROWS], states=IMPORT_STATES)
 
 
-@router.get("/people/imports/{id}/errors.csv")
+@router.get("/people/imports/{id}/errors.csv", dependencies=[ADMIN])
 def report(id: UUID, page: Viewed) -> Response:
     return http.errors(id, page.door, page.words.language)
 
 
-@router.get("/people/imports/{id}/live")
+@router.get("/people/imports/{id}/live", dependencies=[ADMIN])
 async def live(id: UUID, page: Viewed) -> StreamingResponse:
     """Event `patch` with how far it has come."""
-    row = await asyncio.to_thread(page.door.imports.get, id)
+    row = await asyncio.to_thread(page.door.imports.get, id, page.door.scope.allowed)
     if row is None:
         raise NotFound("import", id)
     return streamed(_progress(page, id, row))
@@ -91,7 +92,7 @@ async def _progress(page: Page, id: UUID, row: Any) -> AsyncIterator[bytes]:
 
 
 def _form(page: Page, status: int = 200, alert: Explanation | None = None) -> Response:
-    latest = [http.shown(row) for row in page.door.imports.page(SHOWN)]
+    latest = [http.shown(row) for row in page.door.imports.page(SHOWN, page.door.scope.allowed)]
     columns = {name: aliases[0] for name, aliases in NAMES.items()}
     return page.render("people_import.html", status, latest=latest, columns=columns, states=IMPORT_STATES, alert=alert)
 
@@ -100,6 +101,7 @@ def _begin(page: Page, request: Request, path: Path, fields: dict[str, str]) -> 
     bot = fields.get("bot", "")
     if bot not in page.door.bots:
         raise UnknownBot(bot=bot)
+    page.door.scope.require_bot(bot)
     page.door.imports.refuse_second(bot)
     return http.begin(page.door, bot, request, path, "ignore_unknown" in fields)
 

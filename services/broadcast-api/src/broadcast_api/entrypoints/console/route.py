@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from broadcast_api.domain.errors import NotFound, Refused
+from broadcast_api.entrypoints.console.access import NotSignedIn
 from broadcast_api.entrypoints.console.explain import Explanation, explain, explain_problem
 from broadcast_api.entrypoints.console.forms import Forged
 from broadcast_api.entrypoints.console.page import Page, make_page
@@ -75,6 +76,8 @@ def failure(page: Page, error: Exception) -> Response:
     match error:
         case Refused():
             status, told = status_of(error), explain(error, words)
+        case NotSignedIn():
+            return signed_out_answer(page)
         case Forged():
             why = words.gettext(
                 "The form has expired or came from another site. Nothing was done. Open the page again."
@@ -100,6 +103,15 @@ def failure(page: Page, error: Exception) -> Response:
             number = page.request.scope["state"]["request_id"]
             status, told = 500, Explanation(words.gettext("Our fault"), why % {"number": number})
     return page.render("error.html", status, told=told)
+
+
+def signed_out_answer(page: Page) -> Response:
+    """The way in, and back to the page afterwards. A script that asked for a part or a stream gets none."""
+    request = page.request
+    if page.is_part or request.headers.get("accept") == "text/event-stream":
+        return Response(status_code=401)
+    query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
+    return page.redirect(page.address("/sign-in", next=request.url.path + query))
 
 
 def install(app: FastAPI) -> None:

@@ -69,6 +69,14 @@ IMPORT_STATES = {
     "interrupted": N_("Interrupted"),
 }
 
+ROLES = {
+    "viewer": N_("looks"),
+    "author": N_("draws up"),
+    "sender": N_("sends"),
+    "approver": N_("approves"),
+    "admin": N_("administers"),
+}
+
 CAUSES = {
     "content_refused": N_("Telegram refuses the text, so sending was stopped before more people were tried."),
     "bot_unauthorized": N_("Telegram refuses the bot's token, so sending was stopped. An administrator has to act."),
@@ -111,5 +119,6 @@ FLASHES = {
     "test_waiting": N_("The test message is on its way."),
     "audience_created": N_("The audience has been created."),
     "audience_edited": N_("The audience has been changed."),
+    "signed_out": N_("You have signed out."),
     "audience_archived": N_("The audience has been archived."),
 }

@@ -19,6 +19,7 @@ from broadcast_api.entrypoints.http.broadcasts import current_state_when_stale, 
 from broadcast_api.entrypoints.http.catalogue import Language
 from broadcast_api.entrypoints.http.context import Caller, Door, Headless, IfMatch, InLanguage, Services
 from broadcast_api.entrypoints.http.models import BroadcastOut, Request, Words
+from broadcast_api.entrypoints.http.policy import AUTHOR, VIEWER
 from broadcast_api.entrypoints.http.problems import documented
 from broadcast_api.entrypoints.http.uploads import PART, Upload, received
 from broadcast_contracts import File
@@ -57,6 +58,7 @@ class Order(Request):
 
 @router.post(
     "",
+    dependencies=[AUTHOR],
     status_code=201,
     summary="Attach a file while the broadcast is created",
     responses=documented(400, 404, 409, 412, 413, 415, 422, 507),
@@ -109,6 +111,7 @@ async def attach_upload(
 
 @router.get(
     "/{attachment_id}",
+    dependencies=[VIEWER],
     summary="Download a file",
     response_class=Response,
     responses={200: {"content": {"application/octet-stream": {}}}, **documented(404, 422)},
@@ -128,7 +131,9 @@ async def download(id: UUID, attachment_id: AttachmentId, door: Door, inline: bo
     return Response(await door.vault.read(file.sha256), media_type=file.media_type, headers=headers)
 
 
-@router.patch("/{attachment_id}", summary="Rename a file", responses=documented(404, 409, 412, 422))
+@router.patch(
+    "/{attachment_id}", dependencies=[AUTHOR], summary="Rename a file", responses=documented(404, 409, 412, 422)
+)
 def rename(
     id: UUID,
     attachment_id: AttachmentId,
@@ -144,7 +149,9 @@ def rename(
     return show(door, id, language, response)
 
 
-@router.delete("/{attachment_id}", summary="Take a file away", responses=documented(404, 409, 412, 422))
+@router.delete(
+    "/{attachment_id}", dependencies=[AUTHOR], summary="Take a file away", responses=documented(404, 409, 412, 422)
+)
 def remove(
     id: UUID,
     attachment_id: AttachmentId,
@@ -159,7 +166,9 @@ def remove(
     return show(door, id, language, response)
 
 
-@router.put("", summary="Put the files in another order", responses=documented(404, 409, 412, 422))
+@router.put(
+    "", dependencies=[AUTHOR], summary="Put the files in another order", responses=documented(404, 409, 412, 422)
+)
 def order(
     id: UUID,
     body: Order,

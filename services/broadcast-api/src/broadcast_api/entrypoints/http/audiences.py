@@ -15,6 +15,7 @@ from broadcast_api.entrypoints.http.context import Caller, Door, IfMatch, IfMatc
 from broadcast_api.entrypoints.http.models import Request, RowId, Words
 from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, page, place_of, time_and_id
 from broadcast_api.entrypoints.http.people import RecipientOut, shown
+from broadcast_api.entrypoints.http.policy import AUTHOR, VIEWER
 from broadcast_api.entrypoints.http.problems import documented
 
 SAMPLE = 10
@@ -151,7 +152,7 @@ class Preview(BaseModel):
     sample: list[RecipientOut]
 
 
-@router.get("", summary="List audiences, newest first", responses=documented(422))
+@router.get("", dependencies=[VIEWER], summary="List audiences, newest first", responses=documented(422))
 def list_audiences(
     door: Door,
     bot: Annotated[str | None, Query(max_length=32, pattern=r"^[^\x00]*$")] = None,
@@ -163,7 +164,9 @@ def list_audiences(
     return page(rows, limit, _show, place_of)
 
 
-@router.post("", status_code=201, summary="Define an audience", responses=documented(400, 413, 422))
+@router.post(
+    "", dependencies=[AUTHOR], status_code=201, summary="Define an audience", responses=documented(400, 413, 422)
+)
 def create(body: NewAudience, door: Door, call: Caller, response: Response) -> AudienceOut:
     definition, members = _stored(body.definition)
     created = door.audiences.create(body.bot, body.name, definition, members or [], call)
@@ -171,7 +174,9 @@ def create(body: NewAudience, door: Door, call: Caller, response: Response) -> A
     return _read(door, created.id, response)
 
 
-@router.post("/preview", summary="Whom a definition would reach", responses=documented(400, 413, 422))
+@router.post(
+    "/preview", dependencies=[VIEWER], summary="Whom a definition would reach", responses=documented(400, 413, 422)
+)
 def preview(body: PreviewRequest, door: Door) -> Preview:
     if body.bot not in door.bots:
         raise UnknownBot(bot=body.bot)
@@ -181,12 +186,12 @@ def preview(body: PreviewRequest, door: Door) -> Preview:
     return _preview(reach.counts, shown(door, reach.sample))
 
 
-@router.get("/{id}", summary="Read one", responses=documented(404, 422))
+@router.get("/{id}", dependencies=[VIEWER], summary="Read one", responses=documented(404, 422))
 def read(id: UUID, door: Door, response: Response) -> AudienceOut:
     return _read(door, id, response)
 
 
-@router.get("/{id}/preview", summary="Whom it would reach now", responses=documented(404, 422))
+@router.get("/{id}/preview", dependencies=[VIEWER], summary="Whom it would reach now", responses=documented(404, 422))
 def preview_stored(id: UUID, door: Door) -> Preview:
     row = door.queries.audience(id)
     if row is None:
@@ -195,7 +200,12 @@ def preview_stored(id: UUID, door: Door) -> Preview:
     return _preview(reach.counts, shown(door, reach.sample))
 
 
-@router.get("/{id}/usage", summary="Which broadcasts and audiences use it", responses=documented(404, 422))
+@router.get(
+    "/{id}/usage",
+    dependencies=[VIEWER],
+    summary="Which broadcasts and audiences use it",
+    responses=documented(404, 422),
+)
 def usage(id: UUID, door: Door) -> Usage:
     if door.queries.audience(id) is None:
         raise NotFound("audience", id)
@@ -206,7 +216,12 @@ def usage(id: UUID, door: Door) -> Usage:
     )
 
 
-@router.patch("/{id}", summary="Rename or redefine one", responses=documented(400, 404, 409, 412, 413, 422, 428))
+@router.patch(
+    "/{id}",
+    dependencies=[AUTHOR],
+    summary="Rename or redefine one",
+    responses=documented(400, 404, 409, 412, 413, 422, 428),
+)
 def edit(
     id: UUID, body: AudienceChanges, version: IfMatchRequired, door: Door, call: Caller, response: Response
 ) -> AudienceOut:
@@ -217,7 +232,11 @@ def edit(
 
 
 @router.delete(
-    "/{id}", status_code=204, summary="Archive one: what used it keeps it", responses=documented(404, 409, 412, 422)
+    "/{id}",
+    dependencies=[AUTHOR],
+    status_code=204,
+    summary="Archive one: what used it keeps it",
+    responses=documented(404, 409, 412, 422),
 )
 def archive(id: UUID, version: IfMatch, door: Door, call: Caller) -> None:
     door.audiences.archive(id, call, version)

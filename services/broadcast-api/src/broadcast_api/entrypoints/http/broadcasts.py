@@ -15,12 +15,13 @@ from broadcast_api.entrypoints.http.catalogue import Language
 from broadcast_api.entrypoints.http.context import Caller, Door, IfMatch, IfMatchRequired, InLanguage, Services, etag
 from broadcast_api.entrypoints.http.models import BroadcastChanges, BroadcastOut, NewBroadcast, broadcast_out
 from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, SearchText, broadcast_end, end_of, page
+from broadcast_api.entrypoints.http.policy import AUTHOR, SENDER, VIEWER
 from broadcast_api.entrypoints.http.problems import Problem, documented
 
 router = APIRouter(prefix="/v1/broadcasts", tags=["broadcasts"])
 
 
-@router.get("", summary="List broadcasts, in any of several orders", responses=documented(422))
+@router.get("", dependencies=[VIEWER], summary="List broadcasts, in any of several orders", responses=documented(422))
 def list_broadcasts(
     door: Door,
     language: InLanguage,
@@ -41,7 +42,9 @@ def list_broadcasts(
     return page(rows, limit, lambda row: broadcast_out(row, language), lambda row: end_of(row, sort))
 
 
-@router.post("", status_code=201, summary="Draw up a broadcast", responses=documented(400, 413, 422))
+@router.post(
+    "", dependencies=[AUTHOR], status_code=201, summary="Draw up a broadcast", responses=documented(400, 413, 422)
+)
 def create(body: NewBroadcast, door: Door, call: Caller, language: InLanguage, response: Response) -> BroadcastOut:
     draft = Draft(**body.model_dump(exclude={"bot"}))
     created = door.broadcasts.create(body.bot, draft, call, text_needed="text" in body.model_fields_set)
@@ -49,12 +52,17 @@ def create(body: NewBroadcast, door: Door, call: Caller, language: InLanguage, r
     return show(door, created.id, language, response)
 
 
-@router.get("/{id}", summary="Read one", responses=documented(404, 422))
+@router.get("/{id}", dependencies=[VIEWER], summary="Read one", responses=documented(404, 422))
 def read(id: UUID, door: Door, language: InLanguage, response: Response) -> BroadcastOut:
     return show(door, id, language, response)
 
 
-@router.patch("/{id}", summary="Edit one while it is created", responses=documented(400, 404, 409, 412, 413, 422, 428))
+@router.patch(
+    "/{id}",
+    dependencies=[AUTHOR],
+    summary="Edit one while it is created",
+    responses=documented(400, 404, 409, 412, 413, 422, 428),
+)
 def edit(
     id: UUID,
     body: BroadcastChanges,
@@ -69,7 +77,13 @@ def edit(
     return show(door, id, language, response)
 
 
-@router.delete("/{id}", status_code=204, summary="Delete one while it is created", responses=documented(404, 409, 412))
+@router.delete(
+    "/{id}",
+    dependencies=[AUTHOR],
+    status_code=204,
+    summary="Delete one while it is created",
+    responses=documented(404, 409, 412),
+)
 def delete(id: UUID, version: IfMatch, door: Door, call: Caller, language: InLanguage) -> None:
     with current_state_when_stale(door, id, language):
         door.broadcasts.delete(id, call, version)
@@ -77,7 +91,12 @@ def delete(id: UUID, version: IfMatch, door: Door, call: Caller, language: InLan
 
 def _button(name: str, summary: str) -> None:
     @router.post(
-        f"/{{id}}/{name}", status_code=202, summary=summary, name=name, responses=documented(404, 409, 412, 422)
+        f"/{{id}}/{name}",
+        dependencies=[SENDER],
+        status_code=202,
+        summary=summary,
+        name=name,
+        responses=documented(404, 409, 412, 422),
     )
     def press(
         id: UUID, version: IfMatch, door: Door, call: Caller, language: InLanguage, response: Response

@@ -38,6 +38,18 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("Forbidden", "This is not for you."),
         "ru": ("Запрещено", "Этот адрес не для вас."),
     },
+    "not_authenticated": {
+        "en": ("Sign in first", "Send an API key or a token of your provider: Authorization: Bearer …"),
+        "ru": ("Нужен вход", "Передайте ключ API или токен вашего провайдера: Authorization: Bearer …"),
+    },
+    "bad_token": {
+        "en": ("The token opens nothing", "The key or token is unknown, expired or revoked. Get a new one."),
+        "ru": ("Токен не действует", "Ключ или токен неизвестен, просрочен или отозван. Получите новый."),
+    },
+    "forbidden_role": {
+        "en": ("Not within your roles", "This needs the role “{role}”. Ask an administrator for it."),
+        "ru": ("Нет нужной роли", "Для этого нужна роль «{role}». Обратитесь к администратору."),
+    },
     "method_not_allowed": {
         "en": ("Method not allowed", "This address does not take this method."),
         "ru": ("Метод не поддерживается", "Этот адрес не принимает такой метод."),
@@ -65,6 +77,10 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
     "unavailable": {
         "en": ("Unavailable", "The database does not answer. Try again in a moment."),
         "ru": ("Недоступно", "База данных не отвечает. Повторите попытку чуть позже."),
+    },
+    "provider_unavailable": {
+        "en": ("Sign-in is unavailable", "The sign-in service does not answer. Try again in a moment."),
+        "ru": ("Вход недоступен", "Служба входа не отвечает. Повторите попытку чуть позже."),
     },
     "internal": {
         "en": ("Internal error", "Something went wrong on our side; it was logged under this request id."),

@@ -1,17 +1,16 @@
 """What every handler may ask for: the services, who calls, in which language, on which version."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
-from urllib.parse import unquote
 from uuid import UUID
 
 from eventsourcing.domain import AggregateEvent
 from fastapi import Depends, Header, Request
 
 from broadcast_api.adapters.directory import Directory
+from broadcast_api.adapters.identity import Identity
 from broadcast_api.adapters.imports import Imports
 from broadcast_api.adapters.queries import Queries
 from broadcast_api.adapters.vault import Vault
@@ -19,11 +18,12 @@ from broadcast_api.application.attachments import Attachments
 from broadcast_api.application.audiences import Audiences
 from broadcast_api.application.broadcasts import Broadcasts
 from broadcast_api.domain.call import Actor, Call
+from broadcast_api.domain.errors import NotFound
+from broadcast_api.domain.identity import EVERYTHING, Principal, Scope
 from broadcast_api.entrypoints.http.catalogue import Language, language_of
 from broadcast_api.entrypoints.http.feed import Feed
+from broadcast_api.entrypoints.http.policy import caller, scope
 from broadcast_api.entrypoints.http.problems import Problem
-
-DEFAULT_ACTOR = "Operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Services:
     """What the door opens to. `faults` names what keeps this replica from being ready; empty when nothing does.
 
     `groups` lets groups and channels be recipients. `usernames` are those of the bots, where they are known.
+    A request gets them narrowed to the `scope` of who calls.
     """
 
     bots: Sequence[str]
@@ -46,14 +47,32 @@ class Services:
     faults: Callable[[], dict[str, str]]
     test_wait_seconds: float
     heartbeat_seconds: float
+    identity: Identity
     groups: bool = False
     usernames: Mapping[str, str] = field(default_factory=dict)
+    scope: Scope = EVERYTHING
+
+    def within(self, scope: Scope) -> "Services":
+        """The same, where nothing exists that is out of sight."""
+        return replace(
+            self,
+            bots=[bot for bot in self.bots if scope.sees(bot)],
+            directory=self.directory.within(scope.visible),
+            queries=self.queries.within(scope.visible),
+            scope=scope,
+        )
+
+    def require_broadcast(self, id: UUID) -> None:
+        """Raises `NotFound` unless there is, or was, such a broadcast in sight."""
+        if not (events := self.history(id)) or not self.scope.sees(getattr(events[0], "bot", "")):
+            raise NotFound("broadcast", id)
 
 
-def _services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
+    """The services as far as who calls may see."""
     services = request.app.state.services
     assert isinstance(services, Services)
-    return services
+    return services.within(scope(request))
 
 
 def _language(accept_language: Annotated[str | None, Header()] = None) -> Language:
@@ -63,14 +82,11 @@ def _language(accept_language: Annotated[str | None, Header()] = None) -> Langua
 async def _headless(
     request: Request,
     idempotency_key: Annotated[str | None, Header(description="the same key, the same answer: safe to repeat")] = None,
-    x_actor_name: Annotated[str | None, Header(description="percent-encoded UTF-8")] = None,
-    x_actor_position: Annotated[str | None, Header(description="percent-encoded UTF-8")] = None,
 ) -> Call:
     """Who calls and under which key, the body not read: who reads it fills in the digest."""
     if idempotency_key is not None and not re.fullmatch(r"[\x20-\x7e]{1,200}", idempotency_key):
         raise Problem(422, "bad_key")
-    actor = Actor(_words(x_actor_name) or DEFAULT_ACTOR, _words(x_actor_position))
-    return Call(actor, str(request.scope["state"]["request_id"]), idempotency_key or "")
+    return replace(call_of(request), key=idempotency_key or "")
 
 
 Headless = Annotated[Call, Depends(_headless)]
@@ -83,9 +99,14 @@ async def _call(request: Request, call: Headless) -> Call:
     return call.about(asked)
 
 
-def _words(header: str | None) -> str:
-    text = unquote(header or "", errors="replace")
-    return "".join(letter for letter in text if unicodedata.category(letter)[0] != "C").strip()[:200]
+def call_of(request: Request) -> Call:
+    """A request without a key, of whoever signed in."""
+    return Call(actor_of(caller(request)), str(request.scope["state"]["request_id"]), scope=scope(request))
+
+
+def actor_of(principal: Principal) -> Actor:
+    """How events name who gave a command."""
+    return Actor(principal.name, principal.position, principal.id)
 
 
 _IfMatch = Annotated[str | None, Header(description="the ETag of what you saw, or * for whatever there is")]
@@ -105,7 +126,7 @@ def _required_version(if_match: _IfMatch = None) -> int | None:
     return _version(if_match)
 
 
-Door = Annotated[Services, Depends(_services)]
+Door = Annotated[Services, Depends(services_of)]
 InLanguage = Annotated[Language, Depends(_language)]
 Caller = Annotated[Call, Depends(_call)]
 IfMatch = Annotated[int | None, Depends(_version)]

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.http.context import Door
 from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, number, page
+from broadcast_api.entrypoints.http.policy import VIEWER
 from broadcast_api.entrypoints.http.problems import documented
 from broadcast_api.entrypoints.http.spreadsheets import harmless
 from broadcast_api.entrypoints.http.trials import message_ids
@@ -57,6 +58,7 @@ Wanted = Annotated[
 
 @router.get(
     "",
+    dependencies=[VIEWER],
     summary="What became of each recipient of a run",
     response_model=Page[DeliveryOut],
     responses={200: {"content": {CSV: {}, NDJSON: {}}}, **documented(404, 422)},

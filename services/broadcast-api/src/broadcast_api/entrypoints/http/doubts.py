@@ -10,6 +10,7 @@ from broadcast_api.domain.audience import MEMBERS_MAX
 from broadcast_api.entrypoints.http.broadcasts import current_state_when_stale, show
 from broadcast_api.entrypoints.http.context import Caller, Door, IfMatch, InLanguage
 from broadcast_api.entrypoints.http.models import BroadcastOut, Request, RowId
+from broadcast_api.entrypoints.http.policy import SENDER
 from broadcast_api.entrypoints.http.problems import documented
 from broadcast_contracts import Answer
 
@@ -27,7 +28,11 @@ class Decision(Request):
 
 
 @router.post(
-    "", status_code=202, summary="Decide about unconfirmed recipients", responses=documented(404, 409, 412, 422)
+    "",
+    dependencies=[SENDER],
+    status_code=202,
+    summary="Decide about unconfirmed recipients",
+    responses=documented(404, 409, 412, 422),
 )
 def decide(
     id: UUID, body: Decision, version: IfMatch, door: Door, call: Caller, language: InLanguage, response: Response

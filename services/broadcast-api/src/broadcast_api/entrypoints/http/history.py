@@ -11,6 +11,7 @@ from broadcast_api.domain.broadcast import Broadcast
 from broadcast_api.domain.call import Obeyed
 from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.http.context import Door
+from broadcast_api.entrypoints.http.policy import VIEWER
 from broadcast_api.entrypoints.http.problems import documented
 from broadcast_contracts import Actor
 
@@ -34,9 +35,10 @@ class History(BaseModel):
     items: list[HistoryEntry]
 
 
-@router.get("", summary="Who did what and when", responses=documented(404, 422))
+@router.get("", dependencies=[VIEWER], summary="Who did what and when", responses=documented(404, 422))
 def history(id: UUID, door: Door) -> History:
     """Also of a deleted broadcast: what was done stays on record."""
+    door.require_broadcast(id)
     events = door.history(id)
     if not events or not isinstance(events[0], Broadcast.Created):
         raise NotFound("broadcast", id)

@@ -24,6 +24,7 @@ from broadcast_api.domain.errors import NotFound, UnknownBot
 from broadcast_api.entrypoints.http.catalogue import IMPORT_FAULTS, Language
 from broadcast_api.entrypoints.http.context import Door, InLanguage, Services
 from broadcast_api.entrypoints.http.people_csv import open_people
+from broadcast_api.entrypoints.http.policy import ADMIN
 from broadcast_api.entrypoints.http.problems import Problem, documented
 from broadcast_api.entrypoints.http.spreadsheets import harmless
 
@@ -79,6 +80,7 @@ class Imports(BaseModel):
 
 @router.post(
     "",
+    dependencies=[ADMIN],
     status_code=202,
     summary="Enter people from a CSV file of up to 200 MB",
     responses=documented(409, 413, 422),
@@ -98,6 +100,7 @@ async def start(
     """
     if bot not in door.bots:
         raise UnknownBot(bot=bot)
+    door.scope.require_bot(bot)
     await asyncio.to_thread(door.imports.refuse_second, bot)
     path = await save(request)
     try:
@@ -109,14 +112,14 @@ async def start(
     return await asyncio.to_thread(read, id, door, language)
 
 
-@router.get("", summary="List imports, newest first")
+@router.get("", dependencies=[ADMIN], summary="List imports, newest first")
 def list_imports(door: Door) -> Imports:
-    return Imports(items=[shown(row) for row in door.imports.page(SHOWN)])
+    return Imports(items=[shown(row) for row in door.imports.page(SHOWN, door.scope.allowed)])
 
 
-@router.get("/{id}", summary="How far an import has come", responses=documented(404, 422))
+@router.get("/{id}", dependencies=[ADMIN], summary="How far an import has come", responses=documented(404, 422))
 def read(id: UUID, door: Door, language: InLanguage) -> ImportOut:
-    row = door.imports.get(id)
+    row = door.imports.get(id, door.scope.allowed)
     if row is None:
         raise NotFound("import", id)
     return _show(row, [_error(error, language) for error in door.imports.errors(id)])
@@ -124,6 +127,7 @@ def read(id: UUID, door: Door, language: InLanguage) -> ImportOut:
 
 @router.get(
     "/{id}/errors",
+    dependencies=[ADMIN],
     summary="The refused rows as CSV",
     response_class=StreamingResponse,
     responses={200: {"content": {"text/csv": {}}}, **documented(404, 422)},

@@ -13,6 +13,7 @@ from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.http.catalogue import Language
 from broadcast_api.entrypoints.http.context import Door, InLanguage, Services
 from broadcast_api.entrypoints.http.models import broadcast_out
+from broadcast_api.entrypoints.http.policy import VIEWER
 from broadcast_api.entrypoints.http.problems import documented
 
 RETRY_MILLISECONDS = 2_000
@@ -22,6 +23,7 @@ router = APIRouter(prefix="/v1/broadcasts/{id}/live", tags=["broadcasts"])
 
 @router.get(
     "",
+    dependencies=[VIEWER],
     summary="Watch it live",
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}}, **documented(404, 422)},

@@ -17,6 +17,7 @@ from broadcast_api.domain.errors import (
     AudienceArchived,
     AudienceEmpty,
     Busy,
+    Forbidden,
     ImportUnderWay,
     KeyReused,
     NobodyToResendTo,
@@ -25,6 +26,7 @@ from broadcast_api.domain.errors import (
     NothingToSend,
     NotUnconfirmed,
     OtherFiles,
+    ProviderUnavailable,
     Refused,
     Stale,
     StorageAway,
@@ -43,8 +45,10 @@ MEDIA_TYPE = "application/problem+json"
 
 STATUSES: dict[type[Refused], int] = {
     NotFound: 404,
+    Forbidden: 403,
     Stale: 412,
     Busy: 503,
+    ProviderUnavailable: 503,
     KeyReused: 422,
     WrongState: 409,
     NobodyUnconfirmed: 409,
@@ -111,11 +115,15 @@ class ProblemDocument(BaseModel):
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: which problems it may answer with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-    return {status: {"description": _MEANINGS[status], "content": content} for status in (*statuses, 500, 503)}
+    return {
+        status: {"description": _MEANINGS[status], "content": content} for status in (401, 403, *statuses, 500, 503)
+    }
 
 
 _MEANINGS = {
     400: "The request cannot be read",
+    401: "Nobody is signed in: send a bearer token",
+    403: "The role that this needs is not held",
     404: "There is no such thing",
     409: "Not possible in the present state",
     412: "It was changed meanwhile; `current` is what it is now",

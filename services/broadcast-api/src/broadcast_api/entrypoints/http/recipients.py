@@ -21,6 +21,7 @@ from broadcast_api.entrypoints.http.people import (
     refuse_groups,
     shown,
 )
+from broadcast_api.entrypoints.http.policy import ADMIN, VIEWER
 from broadcast_api.entrypoints.http.problems import documented
 
 router = APIRouter(prefix="/v1", tags=["recipients"])
@@ -48,13 +49,14 @@ class Bots(BaseModel):
     items: list[Bot]
 
 
-@router.get("/bots", summary="List the bots", tags=["bots"])
+@router.get("/bots", dependencies=[VIEWER], summary="List the bots", tags=["bots"])
 def bots(door: Door) -> Bots:
     return Bots(items=[Bot(name=name) for name in door.bots])
 
 
 @router.get(
     "/recipients",
+    dependencies=[VIEWER],
     summary="List people, search by name; format=csv for all of them in one stream",
     response_model=Page[RecipientOut],
     responses={200: {"content": {"text/csv": {}}}, **documented(422)},
@@ -83,17 +85,23 @@ def list_recipients(
     return page(rows, limit, lambda row: recipient_out(row, tags.get(row.id, ())), lambda row: [row.id])
 
 
-@router.put("/recipients", summary="Enter or change many people at once", responses=documented(400, 413, 422))
+@router.put(
+    "/recipients",
+    dependencies=[ADMIN],
+    summary="Enter or change many people at once",
+    responses=documented(400, 413, 422),
+)
 def upsert(body: People, door: Door) -> Upserted:
     if body.bot not in door.bots:
         raise UnknownBot(bot=body.bot)
+    door.scope.require_bot(body.bot)
     if not door.groups:
         refuse_groups(body.recipients)
     entered = door.directory.upsert(body.bot, (person.person() for person in body.recipients))
     return Upserted(upserted=entered.created + entered.updated, created=entered.created, updated=entered.updated)
 
 
-@router.get("/recipients/{id}", summary="Read one", responses=documented(404, 422))
+@router.get("/recipients/{id}", dependencies=[VIEWER], summary="Read one", responses=documented(404, 422))
 def read(id: RowId, door: Door) -> RecipientOut:
     row = door.directory.get(id)
     if row is None:
@@ -101,9 +109,11 @@ def read(id: RowId, door: Door) -> RecipientOut:
     return shown(door, [row])[0]
 
 
-@router.patch("/recipients/{id}", summary="Change one", responses=documented(400, 404, 413, 422))
+@router.patch("/recipients/{id}", dependencies=[ADMIN], summary="Change one", responses=documented(400, 404, 413, 422))
 def change(id: RowId, body: PersonChanges, door: Door) -> RecipientOut:
     row, changes = door.directory.get(id), body.given()
+    if row is not None:
+        door.scope.require(row.bot, "recipient", id)
     if row is not None and row.chat_id is None and changes.get("status", "not_started") != "not_started":
         raise NotConnected()
     if row is None or door.directory.change(id, changes) is None:
@@ -113,6 +123,7 @@ def change(id: RowId, body: PersonChanges, door: Door) -> RecipientOut:
 
 @router.delete(
     "/recipients/{id}",
+    dependencies=[ADMIN],
     status_code=204,
     summary="Take somebody out; erase=1 forgets who got past broadcasts, too",
     responses=documented(404, 422),
@@ -123,5 +134,10 @@ def delete(
     erase: Annotated[bool, Query(description="past deliveries keep their outcome and lose the person")] = False,
 ) -> None:
     """Taken out, somebody gets nothing any more. Erased, nothing in our databases says that they ever did."""
+    row = door.directory.get(id)
+    if row is not None:
+        door.scope.require(row.bot, "recipient", id)
+    elif door.scope.allowed is not None:  # of whom nobody knows whose they were, only who may erase everywhere can tell
+        raise NotFound("recipient", id)
     if not (door.directory.erase(id) if erase else door.directory.delete(id)):
         raise NotFound("recipient", id)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.http.context import Caller, Door, Services
 from broadcast_api.entrypoints.http.models import Request, RowId
+from broadcast_api.entrypoints.http.policy import AUTHOR, VIEWER
 from broadcast_api.entrypoints.http.problems import documented
 from broadcast_contracts import Outcome
 
@@ -34,7 +35,10 @@ class TrialOut(BaseModel):
 
 
 @router.post(
-    "", summary="Send a test message to one person", responses={202: {"model": TrialOut}, **documented(404, 409, 422)}
+    "",
+    dependencies=[AUTHOR],
+    summary="Send a test message to one person",
+    responses={202: {"model": TrialOut}, **documented(404, 409, 422)},
 )
 async def try_out(id: UUID, body: NewTrial, door: Door, call: Caller, response: Response) -> TrialOut:
     """Waits a while for the outcome (200). After that answers 202 with its address in Location."""
@@ -49,7 +53,7 @@ async def try_out(id: UUID, body: NewTrial, door: Door, call: Caller, response: 
     return found
 
 
-@router.get("/{test}", summary="What became of a test message", responses=documented(404, 422))
+@router.get("/{test}", dependencies=[VIEWER], summary="What became of a test message", responses=documented(404, 422))
 def read(id: UUID, test: RowId, door: Door) -> TrialOut:
     return _outcome(door, id, test)
 

@@ -7,11 +7,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 
 from broadcast_api.adapters.arrivals import Arrival, Arrivals
+from broadcast_api.entrypoints.http.policy import open_to_all
 from broadcast_api.entrypoints.http.problems import Problem
 from broadcast_api.entrypoints.telegram.updates import language_of, read
 from broadcast_api.entrypoints.telegram.words import greeting
@@ -28,7 +29,9 @@ def add_webhook(app: FastAPI, secrets: Mapping[str, SecretStr], arrivals: Arriva
     """Serve the bots that have a secret."""
     router = APIRouter(prefix="/telegram", include_in_schema=False)
 
-    @router.post("/{bot}/webhook")
+    @router.post(
+        "/{bot}/webhook", dependencies=[Depends(open_to_all("Telegram itself: the secret of the bot is checked"))]
+    )
     async def webhook(bot: str, request: Request) -> Response:
         _admit(secrets.get(bot), request.headers.get(SECRET_HEADER, ""))
         update = await _body(request)

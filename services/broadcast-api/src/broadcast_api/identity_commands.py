@@ -1,0 +1,125 @@
+"""`account …` and `key …`: who may sign in, and which services may call. Secrets are printed once and kept nowhere."""
+
+import argparse
+import getpass
+import secrets
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from broadcast_api.adapters.accounts import Accounts, BadAccount
+from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.keys import LIFE_DAYS, Keys, state_of
+from broadcast_api.domain.identity import parse_roles
+from broadcast_api.settings import Settings
+
+Parsers = Any
+"""What argparse calls a thing that makes parsers, and does not export."""
+
+ROLES_HELP = "BOT=ROLE+ROLE,… where * stands for all bots: main=author+sender,*=viewer"
+
+
+def add_commands(commands: Parsers) -> None:
+    """To those of `python -m broadcast_api`."""
+    account = commands.add_parser("account", description="local accounts, used where no OIDC provider is configured")
+    of_account = account.add_subparsers(required=True, metavar="add | roles | password | disable | enable | list")
+    add = _command(of_account, "add", _add_account)
+    add.add_argument("login")
+    add.add_argument("--name", required=True)
+    add.add_argument("--position", default="")
+    _roles(add)
+    add.add_argument("--ask", action="store_true", help="ask for the password instead of making one up")
+    _roles(_command(of_account, "roles", _change_roles, login=True))
+    _command(of_account, "password", _change_password, login=True)
+    _command(of_account, "disable", lambda database, given: _able(database, given.login, True), login=True)
+    _command(of_account, "enable", lambda database, given: _able(database, given.login, False), login=True)
+    _command(of_account, "list", _list_accounts)
+
+    key = commands.add_parser("key", description="API keys of services")
+    of_key = key.add_subparsers(required=True, metavar="create | revoke | list")
+    create = _command(of_key, "create", _create_key)
+    create.add_argument("name", help="stands beside everything that is done with the key")
+    create.add_argument("--position", default="")
+    create.add_argument("--days", type=int, default=LIFE_DAYS, choices=range(1, 3651), metavar="1…3650")
+    _roles(create)
+    _command(of_key, "revoke", _revoke_key).add_argument("id")
+    _command(of_key, "list", _list_keys)
+
+
+def _command(
+    parsers: Parsers, name: str, run: Callable[[Database, Any], None], *, login: bool = False
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = parsers.add_parser(name)
+    if login:
+        parser.add_argument("login")
+    parser.set_defaults(run=lambda settings, given: _run(settings, given, run))
+    return parser
+
+
+def _run(settings: Settings, given: Any, run: Callable[[Database, Any], None]) -> None:
+    database = Database(settings.database_url)
+    database.create_schema()
+    try:
+        run(database, given)
+    except BadAccount as error:
+        sys.exit(str(error))
+    finally:
+        database.close()
+
+
+def _roles(parser: argparse.ArgumentParser) -> None:
+    def roles(text: str) -> Any:
+        try:
+            return parse_roles(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    parser.add_argument("--roles", required=True, type=roles, help=ROLES_HELP)
+
+
+def _say(*words: object) -> None:
+    print(*words, sep="\t")  # noqa: T201 the answer of a command
+
+
+def _add_account(database: Database, given: Any) -> None:
+    password = getpass.getpass() if given.ask else secrets.token_urlsafe(15)
+    Accounts(database).create(given.login, given.name, given.position, given.roles, password)
+    _say(given.login, "" if given.ask else password)
+
+
+def _change_roles(database: Database, given: Any) -> None:
+    Accounts(database).change(given.login, roles=given.roles)
+
+
+def _change_password(database: Database, given: Any) -> None:
+    password = secrets.token_urlsafe(15)
+    Accounts(database).change(given.login, password=password)
+    _say(given.login, password)
+
+
+def _able(database: Database, login: str, disabled: bool) -> None:
+    Accounts(database).change(login, disabled=disabled)
+
+
+def _list_accounts(database: Database, _: Any) -> None:
+    for row in Accounts(database).all():
+        _say(row.login, row.name, row.position, _shown(row.roles), "disabled" if row.disabled_at else "")
+
+
+def _create_key(database: Database, given: Any) -> None:
+    id, key = Keys(database).create(given.name, given.position, given.roles, "command", given.days)
+    _say(id, key)
+
+
+def _revoke_key(database: Database, given: Any) -> None:
+    if not Keys(database).revoke(given.id):
+        sys.exit(f"there is no active key {given.id}")
+
+
+def _list_keys(database: Database, _: Any) -> None:
+    for row in Keys(database).all():
+        _say(row.id, row.name, _shown(row.roles), state_of(row), f"until {row.expires_at:%Y-%m-%d}")
+
+
+def _shown(roles: dict[str, list[str]]) -> str:
+    return ",".join(f"{bot}={'+'.join(held)}" for bot, held in roles.items())
