@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from broadcast_api.app import build
 from broadcast_api.settings import Settings
 from deploy.local.stack import free_port
 from tests.support.broadcast_api import Api, Json
+from tests.support.identity import bearer, identity
 
 NAMES = (
     "Анна Петрова",
@@ -29,8 +31,6 @@ NAMES = (
 )
 DEPARTMENTS = ("Бухгалтерия", "Производство", "Логистика", "IT", "Кадры")
 POSITIONS = ("специалист", "ведущий специалист", "руководитель группы")
-BY = {"X-Actor-Name": "%D0%90%D0%BD%D0%BD%D0%B0 %D0%9F%D0%B5%D1%82%D1%80%D0%BE%D0%B2%D0%B0"}
-BY |= {"X-Actor-Position": "%D0%9E%D1%82%D0%B4%D0%B5%D0%BB %D0%BA%D0%B0%D0%B4%D1%80%D0%BE%D0%B2"}
 TEXT = "Коллеги, <b>завтра в 9:00</b> учебная тревога.\nВыходите через <i>главный вход</i> — сбор у ворот."
 PEOPLE = 400
 IT = {"field": "department", "in": ["IT", "Кадры"]}
@@ -52,35 +52,44 @@ REFUSALS = ("blocked", "blocked", "not_started", "deactivated", "refused")
 
 
 class Gallery:
-    """`paths` names the pages; `address` is where they are."""
+    """`paths` names the pages; `api_url` is where they are."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, api_url: str, database_url: str) -> None:
+        self.api_url, self.database_url = api_url, database_url
         self.paths: dict[str, str] = {}
+
+
+def database_of(folder: Path) -> str:
+    """Where one of them keeps its rows."""
+    return f"sqlite:///{folder}/broadcasts.db"
 
 
 @contextlib.asynccontextmanager
 async def gallery(folder: Path) -> AsyncIterator[Gallery]:
     """Served over real HTTP until the end; an empty one beside it is at `empty`."""
-    async with _served(folder / "full") as (full, api), _served(folder / "empty") as (empty, _):
-        shown = Gallery(full)
+    async with _served(folder / "full") as (full, api), _served(folder / "empty", api) as (empty, _):
+        shown = Gallery(full, database_of(folder / "full"))
         shown.paths = {"list-empty": f"{empty}/broadcasts", "people-empty": f"{empty}/people"}
         shown.paths |= {name: full + path for name, path in (await _fill(api)).items()}
         yield shown
 
 
 @contextlib.asynccontextmanager
-async def _served(folder: Path) -> AsyncIterator[tuple[str, Api]]:
+async def _served(folder: Path, known: Api | None = None) -> AsyncIterator[tuple[str, Api]]:
+    """`known` is one that knows who signed in: cookies are the same for every port."""
     await asyncio.to_thread(folder.mkdir)
-    stores = {"database_url": f"sqlite:///{folder}/broadcasts.db", "event_store": f"sqlite:///{folder}/events.db"}
+    stores = {"database_url": database_of(folder), "event_store": f"sqlite:///{folder}/events.db"}
     app = build(Settings(**stores, usernames={"main": "company_bot"}))  # type: ignore[arg-type]
+    if known is not None:
+        app.state.services = replace(app.state.services, identity=identity(known.app))
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.02)
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+        opened = bearer(app, name="Анна Петрова", position="Отдел кадров")
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, headers=opened) as http:
             yield f"http://127.0.0.1:{port}", Api(http, app)
     finally:
         server.should_exit = True
@@ -95,10 +104,10 @@ async def _fill(api: Api) -> dict[str, str]:
     paths = {"list": "/broadcasts", "form": "/broadcasts/new", "audiences": "/audiences", "rules": f"/audiences/{rule}"}
     for minutes, (name, (state, counts)) in enumerate(reversed(STATES.items())):
         draft = {"bot": "main", "name": name, "text": TEXT, "parse_mode": "HTML", "audience_id": everyone}
-        id = (await api.http.post("/v1/broadcasts", json=draft, headers=BY)).json()["id"]
+        id = (await api.http.post("/v1/broadcasts", json=draft)).json()["id"]
         paths[f"broadcast-{state}"] = f"/broadcasts/{id}"
         if state != "created":
-            await api.http.post(f"/v1/broadcasts/{id}/send", headers=BY)
+            await api.http.post(f"/v1/broadcasts/{id}/send")
             api.runs.record_frozen(UUID(id), 1, PEOPLE, 5)
             _run(api, id, state, counts, datetime.now(UTC) - timedelta(hours=5 - minutes))
     paths |= {"edit": paths["broadcast-created"] + "/edit", "ask-send": paths["broadcast-created"] + "/send"}

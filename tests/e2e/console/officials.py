@@ -2,14 +2,25 @@
 
 import asyncio
 import re
+from typing import Protocol
 
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 
-from deploy.local.stack import Stack
 from tests.support.identity import session
 
 SERIOUS = ("serious", "critical")
+
+
+class Place(Protocol):
+    """A running system."""
+
+    api_url: str
+
+    @property
+    def database_url(self) -> str:
+        """Where its sessions are."""
+        ...
 
 
 class Official:
@@ -22,15 +33,15 @@ class Official:
 
     @classmethod
     async def sit_down(
-        cls, browser: Browser, stack: Stack, name: str = "Анна Петрова", **options: object
+        cls, browser: Browser, place: Place, name: str = "Анна Петрова", **options: object
     ) -> "Official":
         """In a window of their own, signed in."""
         zone = {"locale": "ru-RU", "timezone_id": "Europe/Moscow"}
         context = await browser.new_context(**{**zone, **options})  # type: ignore[arg-type]
         context.set_default_timeout(20_000)
-        token = await asyncio.to_thread(session, stack.database_url, name)
-        await context.add_cookies([{"name": "session", "value": token, "url": stack.api_url, "httpOnly": True}])
-        return cls(await context.new_page(), stack.api_url)
+        token = await asyncio.to_thread(session, place.database_url, name)
+        await context.add_cookies([{"name": "session", "value": token, "url": place.api_url, "httpOnly": True}])
+        return cls(await context.new_page(), place.api_url)
 
     async def open(self, path: str) -> None:
         await self.page.goto(self.address + path)

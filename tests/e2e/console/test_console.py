@@ -147,7 +147,7 @@ async def test_every_page_can_be_used_by_everybody(system: System, browser: Brow
 
 
 async def test_a_rule_is_built_by_keyboard_and_counts_while_it_grows(system: System, browser: Browser) -> None:
-    anna = await Official.sit_down(browser, system.api_url)
+    anna = await Official.sit_down(browser, system.stack)
     await anna.open("/audiences/new")
     await anna.page.get_by_label("Название аудитории").fill("Кадры без подрядчиков")
     await anna.page.get_by_label("По признакам").focus()
@@ -170,7 +170,7 @@ async def test_a_rule_is_built_by_keyboard_and_counts_while_it_grows(system: Sys
 
 
 async def test_people_come_from_a_file_and_what_was_refused_is_told(system: System, browser: Browser) -> None:
-    anna = await Official.sit_down(browser, system.api_url)
+    anna = await Official.sit_down(browser, system.stack)
     await anna.open("/people")
     await anna.press("Импорт из файла")
     rows = "".join(f"N-{n};Имя{n};{'сотрудник' if n % 500 else 'робот'}\n" for n in range(1, 3_001))
@@ -188,7 +188,7 @@ async def test_people_come_from_a_file_and_what_was_refused_is_told(system: Syst
 
 
 async def test_the_same_in_english(system: System, browser: Browser) -> None:
-    anna = await Official.sit_down(browser, system.api_url, locale="en-GB")
+    anna = await Official.sit_down(browser, system.stack, locale="en-GB")
     id = await system.broadcast(await system.audience("English"))
     await system.limits(rate=0)
     await anna.open(f"/broadcasts/{id}")

@@ -307,7 +307,10 @@ async def test_a_connection_that_is_cut_half_way_leaves_nothing(api: Api, js: Je
         "method": "POST",
         "path": f"/v1/broadcasts/{id}/attachments",
         "query_string": b"",
-        "headers": [(b"content-type", b"multipart/form-data; boundary=b")],
+        "headers": [
+            (b"content-type", b"multipart/form-data; boundary=b"),
+            (b"authorization", api.http.headers["authorization"].encode()),
+        ],
     }
     said: list[Any] = []
 

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy.local.credentials import local_key
 from deploy.local.stack import free_port
 
 Event = dict[str, str]
@@ -50,9 +51,10 @@ async def server(tmp_path: Path) -> AsyncIterator[tuple[str, asyncio.subprocess.
 
 async def test_a_change_reaches_every_watcher_and_shutdown_ends_them_cleanly(
     server: tuple[str, asyncio.subprocess.Process],
+    tmp_path: Path,
 ) -> None:
     url, process = server
-    async with httpx.AsyncClient(base_url=url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=20, headers=opened(tmp_path)) as http:
         not_ready = await http.get("/readyz")
         assert (not_ready.status_code, not_ready.json()["faults"]) == (503, {"nats": "not connected"})
         audience = {"bot": "main", "name": "Все", "definition": {"kind": "everyone"}}
@@ -80,9 +82,11 @@ async def test_a_change_reaches_every_watcher_and_shutdown_ends_them_cleanly(
         assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
-async def test_a_deleted_broadcast_ends_its_stream(server: tuple[str, asyncio.subprocess.Process]) -> None:
+async def test_a_deleted_broadcast_ends_its_stream(
+    server: tuple[str, asyncio.subprocess.Process], tmp_path: Path
+) -> None:
     url, _ = server
-    async with httpx.AsyncClient(base_url=url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=20, headers=opened(tmp_path)) as http:
         audience = {"bot": "main", "name": "Все", "definition": {"kind": "everyone"}}
         draft = {"bot": "main", "name": "n", "text": "t"}
         draft["audience_id"] = (await http.post("/v1/audiences", json=audience)).json()["id"]
@@ -105,6 +109,11 @@ async def test_a_bad_setting_is_one_clear_line_and_exit_code_2() -> None:
     assert process.returncode == 2
     assert error.decode().count("\n") == 1
     assert "BROADCAST_BATCH_SIZE" in error.decode()
+
+
+def opened(folder: Path) -> dict[str, str]:
+    """The header that opens the server."""
+    return {"Authorization": f"Bearer {local_key(f'sqlite:///{folder}/broadcasts.db', folder)}"}
 
 
 @asynccontextmanager

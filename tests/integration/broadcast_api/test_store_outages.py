@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine
 from broadcast_api.app import build
 from broadcast_api.settings import Settings
 from tests.support.broadcast_api import Api
+from tests.support.identity import bearer
 
 
 async def test_a_restart_of_postgresql_is_survived(postgres_server: str, postgres_dsn: str) -> None:
@@ -17,7 +18,7 @@ async def test_a_restart_of_postgresql_is_survived(postgres_server: str, postgre
     app = build(Settings(database_url=url, event_store=postgres_dsn))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as http,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", headers=bearer(app)) as http,
     ):
         api = Api(http, app)
         await api.people(1)
@@ -33,7 +34,7 @@ async def test_a_database_that_does_not_answer_is_a_problem_and_not_ready(tmp_pa
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://api") as http,
+        httpx.AsyncClient(transport=transport, base_url="http://api", headers=bearer(app)) as http,
     ):
         app.state.services.queries._database.engine = unreachable()
         answer = await http.get("/v1/broadcasts")

@@ -10,6 +10,7 @@ from broadcast_api.app import build
 from broadcast_api.settings import Settings
 from tests.support.broadcast_api import Api
 from tests.support.console import Reader, Seen, seen
+from tests.support.identity import sign_in
 
 FILE = "Табельный номер;Имя;Вид\n7;Анна;сотрудник\n8;Иван;робот\n9;Пётр;подрядчик\n"
 
@@ -119,5 +120,6 @@ async def test_a_bot_without_a_username_says_who_can_help(settings: Settings) ->
     app = build(settings.model_copy(update={"usernames": {}}))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+        sign_in(http, app)
         page = await Reader(http).open("/people/invite", **{"Accept-Language": "en"})
     assert re.search(r"An administrator sets BROADCAST_USERNAMES=main=", page.text)

@@ -20,6 +20,7 @@ ONLY_DESCRIBES = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 
 OPEN = {
     "/livez",
+    "/metrics",
     "/readyz",
     "/healthz",
     "/telegram/{bot}/webhook",

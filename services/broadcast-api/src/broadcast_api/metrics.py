@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broadcast_api.duties.standing import Standing
+from broadcast_api.entrypoints.http.policy import open_to_all
 from broadcast_delivery.loop_lag import LoopLag
 
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -107,6 +108,10 @@ def add_metrics(app: FastAPI, metrics: Metrics) -> None:
     """Observe every request, and answer `/metrics`."""
     app.add_middleware(Observing, metrics=metrics)
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.get(
+        "/metrics",
+        include_in_schema=False,
+        dependencies=[Depends(open_to_all("numbers for Prometheus, without a name or a text; not for the Ingress"))],
+    )
     def page() -> Response:
         return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)

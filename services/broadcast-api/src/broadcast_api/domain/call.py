@@ -39,7 +39,8 @@ class Call:
     def fields(self) -> dict[str, Any]:
         """What every event records of its request."""
         request = {"id": self.request_id, "key": self.key, "digest": self.digest}
-        by = None if self.by is None else {"name": self.by.name, "position": self.by.position, "id": self.by.id}
+        who = None if self.by is None else {"name": self.by.name, "position": self.by.position, "id": self.by.id}
+        by = who and {name: value for name, value in who.items() if value or name != "id"}
         return {"by": by, "request": {name: value for name, value in request.items() if value}}
 
 
