@@ -39,7 +39,7 @@ async def new_form(official: Official, name: str) -> None:
 async def test_a_broadcast_of_files_alone_is_drawn_up_put_in_order_and_sent(
     system: System, browser: Browser, folder: Path
 ) -> None:
-    anna = await Official.sit_down(browser, system.api_url)
+    anna = await Official.sit_down(browser, system.stack)
     page = anna.page
     await new_form(anna, "Схема проезда")
     chosen = [folder / name for name in ("схема.png", "приказ.pdf", "игра.jpg", "большой.pdf")]
@@ -73,7 +73,7 @@ async def test_a_broadcast_of_files_alone_is_drawn_up_put_in_order_and_sent(
 async def test_files_are_dropped_dragged_and_taken_away_and_pictures_go_as_files(
     system: System, browser: Browser, folder: Path
 ) -> None:
-    boris = await Official.sit_down(browser, system.api_url, viewport={"width": 390, "height": 844})
+    boris = await Official.sit_down(browser, system.stack, viewport={"width": 390, "height": 844})
     page = boris.page
     await new_form(boris, "Фасад")
     await page.get_by_label("Текст", exact=True).fill("Смотрите")

@@ -223,5 +223,19 @@ async def test_the_console_shows_nothing_of_another_bot(api: Api, browser: Brows
         assert not {"Тайна", "Тайная", "N2001"} & set(page.text.split()), path
     for path in (f"/broadcasts/{id}", f"/broadcasts/{id}/send", f"/broadcasts/{id}/edit", f"/audiences/{audience}"):
         assert (await reader.open(path)).status == 404, path
-    assert (await reader.submit(f"/broadcasts/{id}/send", {})).status == 404
+    file = "0" * 64
+    pressed = (
+        "send",
+        "stop",
+        "recall",
+        "delete",
+        "edit",
+        "attachments/remove",
+        "attachments/rename",
+        "attachments/order",
+    )
+    for button in pressed:
+        page = await reader.submit(f"/broadcasts/{id}/{button}", {"id": file, "order": file, "name": "x", "text": "x"})
+        assert (page.status, "files" in page.text) == (404, False), button
+    assert (await reader.open(f"/broadcasts/{id}/attachments/{file}")).status == 404
     assert (await api.get(id))["status"] == "created"

@@ -7,7 +7,7 @@ from typing import Any
 from eventsourcing.domain import Aggregate
 
 from broadcast_api.domain.errors import KeyReused
-from broadcast_api.domain.identity import EVERYTHING, Scope
+from broadcast_api.domain.identity import EVERYTHING, NOTHING, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Call:
     request_id: str = ""
     key: str = ""
     digest: str = ""
-    scope: Scope = EVERYTHING
+    scope: Scope = NOTHING
 
     def about(self, asked: bytes) -> "Call":
         """The same call with the fingerprint of what is asked."""
@@ -44,7 +44,7 @@ class Call:
         return {"by": by, "request": {name: value for name, value in request.items() if value}}
 
 
-SYSTEM = Call()
+SYSTEM = Call(scope=EVERYTHING)
 
 
 class Obeyed(Aggregate.Event):

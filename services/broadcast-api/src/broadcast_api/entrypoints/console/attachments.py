@@ -4,6 +4,7 @@ A script asks for the list alone and gets it with the new version in a header; w
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -19,10 +20,13 @@ from broadcast_api.entrypoints.console.explain import explain
 from broadcast_api.entrypoints.console.forms import Form, Posted, posted_by_our_page
 from broadcast_api.entrypoints.console.page import Page, Viewed
 from broadcast_api.entrypoints.console.route import pages, status_of
-from broadcast_api.entrypoints.http.attachments import attach_upload
+from broadcast_api.entrypoints.http.attachments import attach_upload, download
+from broadcast_api.entrypoints.http.context import call_of
 from broadcast_api.entrypoints.http.models import AttachmentOut, broadcast_out
 from broadcast_api.entrypoints.http.problems import Problem
 from broadcast_api.entrypoints.http.uploads import received
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 router = pages()
 
@@ -32,7 +36,7 @@ async def attach(id: UUID, page: Viewed, request: Request) -> Response:
     """The fields of the form come before the file: what is forged is refused before anything is kept."""
     limits = page.door.attachments.limits
     try:
-        await asyncio.to_thread(page.door.attachments.expect, id, Call())
+        await asyncio.to_thread(page.door.attachments.expect, id, call_of(request))
         async with received(request, limits.file_bytes, others=True) as upload:
             form = Form(list(upload.fields.items()))
             posted_by_our_page(request, form)
@@ -73,8 +77,10 @@ def order(id: UUID, page: Viewed, form: Posted) -> Response:
 
 
 @router.get("/broadcasts/{id}/attachments/{action}", dependencies=[VIEWER])
-def look(id: UUID, page: Viewed, action: str) -> Response:
-    """Where a reload ends after something was refused."""
+async def look(id: UUID, page: Viewed, action: str, inline: bool = False) -> Response:
+    """A file, for whom a session shows pages; or where a reload ends after something was refused."""
+    if SHA256.fullmatch(action):
+        return await download(id, action, page.door, inline)
     return page.redirect(f"/broadcasts/{id}/edit")
 
 
@@ -90,7 +96,7 @@ def _move(page: Page, id: UUID, form: Form, by: int) -> Response:
 
 def _change(page: Page, id: UUID, command: Callable[[Call], Broadcast], form: Form) -> Response:
     try:
-        command(Call(page.call(form).by, page.call(form).request_id))
+        command(call_of(page.request))
     except Refused as error:
         return _refused(page, id, error)
     return _list(page, id)
