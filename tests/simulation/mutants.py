@@ -10,6 +10,7 @@ from sqlalchemy import Row, false
 
 import broadcast_api.duties.issue as issue
 import broadcast_api.duties.outcome_rows as outcome_rows
+import broadcast_api.duties.planner as planner
 import broadcast_api.duties.projection as projection
 import broadcast_api.duties.settle as settle
 from broadcast_api.adapters.schema import batches
@@ -160,12 +161,16 @@ def no_sweeper() -> contextlib.AbstractContextManager[Any]:
 
 def planner_ignores_the_stop() -> contextlib.AbstractContextManager[Any]:
     """Batches are issued while the run is being stopped."""
-    return patch.dict(issue.LANE_OF_STATE, {"stopping": "send", "stopped": "send"})
+    lanes = {**issue.LANE_OF_STATE, "stopping": "send", "stopped": "send"}
+    taken = contextlib.ExitStack()
+    taken.enter_context(patch.dict(issue.LANE_OF_STATE, lanes))
+    taken.enter_context(patch.object(planner, "_WITH_ROOM", planner._runs_with_room(lanes)))
+    return taken
 
 
 def rest_before_decisions() -> contextlib.AbstractContextManager[Any]:
     """A run comes to rest although a decision about it is to be carried out."""
-    return patch.object(settle, "undecided", false())
+    return patch.object(settle, "_LIVE", settle._live_runs(false()))
 
 
 def whole_again_after_a_part() -> contextlib.AbstractContextManager[Any]:

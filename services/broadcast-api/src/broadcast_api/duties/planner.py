@@ -6,10 +6,11 @@ then fell behind publishes a job that nobody can use any more: the stop has clos
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from itertools import chain, zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, or_, select
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import batches, runs, undecided
@@ -82,12 +83,18 @@ _with_dispatchers = (
     .where(batches.c.run_id == runs.c.id, ~batches.c.sealed, batches.c.issued_leg == runs.c.leg)
     .scalar_subquery()
 )
-_WITH_ROOM = (
-    select(runs.c.id)
-    .where(
-        runs.c.state.in_(LANE_OF_STATE),
-        exists().where(batches.c.run_id == runs.c.id, _to_issue()),
-        or_(runs.c.state == "test", _with_dispatchers < bindparam("window")),
+
+
+def _runs_with_room(states: Iterable[str]) -> Select[tuple[int]]:
+    return (
+        select(runs.c.id)
+        .where(
+            runs.c.state.in_(states),
+            exists().where(batches.c.run_id == runs.c.id, _to_issue()),
+            or_(runs.c.state == "test", _with_dispatchers < bindparam("window")),
+        )
+        .order_by(runs.c.state == "sending", runs.c.id)
     )
-    .order_by(runs.c.state == "sending", runs.c.id)
-)
+
+
+_WITH_ROOM = _runs_with_room(LANE_OF_STATE)

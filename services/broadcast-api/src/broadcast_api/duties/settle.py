@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from nats.js import JetStreamContext
-from sqlalchemy import Row, exists, select
+from sqlalchemy import ColumnElement, Row, Select, exists, select
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import batches, runs, undecided
@@ -121,8 +121,14 @@ def _key(run: Row[Any], batch: Row[Any]) -> BatchKey:
 
 
 _unfinished = exists().where(batches.c.run_id == runs.c.id, ~batches.c.sealed)
-_LIVE = (
-    select(runs, _unfinished.label("unfinished"))
-    .where(runs.c.state.in_(("sending", "stopping")), ~undecided)
-    .order_by(runs.c.id)
-)
+
+
+def _live_runs(undecided: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(runs, _unfinished.label("unfinished"))
+        .where(runs.c.state.in_(("sending", "stopping")), ~undecided)
+        .order_by(runs.c.id)
+    )
+
+
+_LIVE = _live_runs(undecided)
