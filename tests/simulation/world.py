@@ -27,6 +27,7 @@ from broadcast_api.domain.broadcast import Broadcast, Status
 from broadcast_api.domain.call import Actor, Call
 from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import Refused
+from broadcast_api.domain.identity import EVERYTHING
 from broadcast_api.duties.run import Duties, DutySettings
 from broadcast_contracts import (
     Answer,
@@ -85,7 +86,7 @@ FILES = tuple(
 )
 """A content of three requests, which many histories have; the text is the caption of the first."""
 
-OFFICIAL = Call(by=Actor("Operator"))
+OFFICIAL = Call(by=Actor("Operator"), scope=EVERYTHING)
 
 
 class World:
