@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 
-from tests.bench import latency, lists, pacing, people, planning, projection, throughput
+from tests.bench import files, latency, lists, pacing, people, planning, projection, throughput
 from tests.bench.report import Table, write
 
 SECTIONS: dict[str, Callable[[], Awaitable[Table]]] = {
@@ -16,6 +16,7 @@ SECTIONS: dict[str, Callable[[], Awaitable[Table]]] = {
     "planning": planning.measure,
     "latency": latency.measure,
     "lists": lists.measure,
+    "files": files.measure,
     "import": people.measure_import,
     "preview": people.measure_preview,
     "projection": projection.measure,

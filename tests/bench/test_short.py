@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import pacing, planning, throughput
+from tests.bench import files, pacing, planning, throughput
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(400)]
 
@@ -24,7 +24,8 @@ async def test_a_dispatcher_keeps_up_with_a_bare_aiogram_loop() -> None:
     ratios = []
     for _ in range(TRIES):
         ratios.append(await throughput.compare(people=2000, rounds=1))
-        if ratios[-1].rate >= 0.6:
+        costs = ratios[-1].costs
+        if ratios[-1].rate >= 0.75 and costs["dispatcher"] <= costs["bare"]:
             return
     pytest.fail(f"{ratios}")
 
@@ -34,3 +35,9 @@ async def test_the_first_message_does_not_wait_for_the_size_of_the_audience() ->
     large, _, large_memory = await planning.run(200_000)
     assert large < 3 * small + 1
     assert large_memory < 1.5 * small_memory
+
+
+async def test_fifty_megabytes_leave_once_and_are_never_all_in_memory_with_the_rest() -> None:
+    cost = await files.run(people=60, rate=100)
+    assert cost.uploaded < 1.01 * files.FILES * files.FILE_BYTES
+    assert cost.memory < 150

@@ -153,6 +153,20 @@ async def test_a_file_id_that_telegram_rejects_is_uploaded_anew_once(world: Worl
     assert world.bot.uploads == 2
 
 
+async def test_ids_that_became_worthless_are_replaced_while_everybody_uses_them(world: World) -> None:
+    one, other = await world.process(), await world.process()
+    album = await world.content(*[DOCUMENT] * 10)
+    for carrier in (one, other):
+        await carry(carrier, album, world.chat, world)
+    world.bot.files.clear()
+
+    async def later(n: int, chat: int) -> Outcome:
+        await asyncio.sleep(n * 0.003)  # some come while others are still learning that the ids are worthless
+        return (await carry((one, other)[n % 2], album, chat, world)).outcome
+
+    assert {await each for each in asyncio.as_completed(map(later, range(11), world.others))} == {Outcome.DELIVERED}
+
+
 async def test_a_file_id_that_is_always_rejected_refuses_the_content(world: World) -> None:
     carrier, content = await world.process(), await world.content(DOCUMENT)
     await carry(carrier, content, world.chat, world)

@@ -79,6 +79,8 @@ class Files:
         """`owner` names the process."""
         self._js, self._bot, self._owner, self._now = js, bot, owner, now
         self._known: dict[str, str] = {}
+        self._refused: set[str] = set()
+        """Ids that Telegram did not take. Whoever is slower to learn of it must not hand them out again."""
         self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._kv: KeyValue | None = None
 
@@ -119,9 +121,11 @@ class Files:
 
     async def forget(self, hand: Hand) -> None:
         """Telegram does not take the known ids of this hand (any more): the files are to be uploaded anew."""
+        self._refused.update(hand.ids.values())
         for key, id in hand.ids.items():
             if self._known.get(key) == id:
                 del self._known[key]
+        for key, id in hand.ids.items():
             with suppress(*_UNREACHABLE, Malformed):
                 bucket = await self._bucket()
                 entry = await bucket.get(key)
@@ -187,9 +191,9 @@ class Files:
                 return await bucket.create(key, claim)
             except Malformed:
                 return await bucket.put(key, claim)
-            if state.file_id:
+            if state.file_id and state.file_id not in self._refused:
                 self._known[key] = state.file_id
-            elif state.until <= self._now():
+            elif state.file_id or state.until <= self._now():
                 return await bucket.update(key, claim, last=entry.revision)
         return None
 
