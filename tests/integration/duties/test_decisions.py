@@ -92,7 +92,7 @@ async def test_nothing_comes_to_rest_and_nothing_is_issued_before_a_decision_is_
     await parts.go()
     await parts.go()
     assert stage.status(id) == "stopped"
-    assert stage.counts(id) == Counts(total=23, delivered=16, failed=4, blocked=4, pending=3)
+    assert stage.counts(id) == Counts(total=23, delivered=16, failed=4, blocked=4, unconfirmed=3), "as long as it rests"
     stage.press("resume", id)
     await parts.go()
     for job in await send_jobs(js):

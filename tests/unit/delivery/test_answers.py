@@ -4,7 +4,18 @@ from collections import Counter
 
 import pytest
 
-from broadcast_contracts import Answer, AnswerV1, CloseV1, LedgerRecord, Outcome, ProgressV1, ResolveV1, Result, SealV1
+from broadcast_contracts import (
+    Answer,
+    AnswerV1,
+    CloseV1,
+    LedgerRecord,
+    Outcome,
+    ProgressV1,
+    ReopenV1,
+    ResolveV1,
+    Result,
+    SealV1,
+)
 from broadcast_delivery import Entry, Fold
 from broadcast_delivery.fold import Purpose
 
@@ -249,3 +260,36 @@ def test_a_part_reported_after_the_resend_was_delivered_adds_its_messages(log: L
 def test_a_silent_owners_part_is_a_fact_when_it_comes(log: Log) -> None:
     assert log.report(log.old, 2, Outcome.PARTLY, 50) == {2}
     assert log.outcome(2) == (Outcome.PARTLY, [50])
+
+
+def test_a_stop_before_the_resend_leaves_the_doubt_as_it_was(log: Log) -> None:
+    log.answer(Answer.RESEND, 2)
+    assert log.add(CloseV1(nonce="c", leg=2)) == {2}
+    assert log.outcome(2) == (Outcome.UNCONFIRMED, [])
+    assert log.report(log.old, 2, Outcome.DELIVERED, 7) == {2}, "its own fact is still heard"
+    assert log.outcome(2) == (Outcome.DELIVERED, [7])
+
+
+def test_a_resend_that_is_handed_back_after_the_stop_leaves_the_doubt_as_it_was(log: Log) -> None:
+    log.answer(Answer.RESEND, 3)
+    again = log.open(3)
+    log.add(CloseV1(nonce="c", leg=2))
+    assert log.outcome(3) == (None, [])
+    assert log.report(again, 3, Outcome.UNATTEMPTED) == {3}
+    assert log.outcome(3) == (Outcome.UNCONFIRMED, [])
+
+
+def test_a_failed_one_who_was_to_be_sent_to_again_is_pending_after_a_stop(log: Log) -> None:
+    log.answer(Answer.RESEND, 1)
+    assert log.add(CloseV1(nonce="c", leg=2)) == set()
+    assert log.outcome(1) == (None, [])
+
+
+def test_a_resume_goes_on_with_the_resend_of_those_still_in_doubt(log: Log) -> None:
+    log.answer(Answer.RESEND, 2, 3)
+    log.add(CloseV1(nonce="c", leg=2))
+    log.answer(Answer.LEAVE, 3, decision=6)
+    assert log.add(ReopenV1(nonce="o", leg=3)) == {2}
+    assert log.state.pending(EVERYONE) == [2]
+    log.report(log.old, 2, Outcome.DELIVERED, 7)
+    assert log.outcome(2) == (Outcome.DELIVERED, [7])

@@ -54,6 +54,7 @@ class Fold:
     earlier: dict[int, list[int]] = field(default_factory=dict)
     arrived: dict[int, Result] = field(default_factory=dict)
     kept: dict[int, Result] = field(default_factory=dict)
+    withdrawn: set[int] = field(default_factory=set)
 
     @property
     def closed(self) -> bool:
@@ -80,10 +81,10 @@ class Fold:
             case CloseV1() as close:
                 if close.leg > self.closed_leg:
                     self.closed_leg, self.cause, self.detail = close.leg, close.cause, close.detail
-                return set()
+                return self._withdraw(self.earlier)
             case ReopenV1() as reopen:
                 self.open_leg = max(self.open_leg, reopen.leg)
-                return set()
+                return set() if self.closed else self._offer_again()
             case AnswerV1() as answer:
                 return self._answer(answer)
             case SealV1() as seal:
@@ -126,7 +127,8 @@ class Fold:
         elif self.sealed and self.purpose == "send":
             self._settle(result.model_copy(update={"outcome": Outcome.SKIPPED}))
         else:
-            return self._take_back(i)
+            taken_back = self._take_back(i)
+            return bool(self.closed and self._withdraw([i])) or taken_back
         return True
 
     def _settle(self, result: Result) -> None:
@@ -151,6 +153,28 @@ class Fold:
         if result is not None and result.messages:
             self.kept[i] = result
         return result is not None
+
+    def _withdraw(self, those: Iterable[int]) -> set[int]:
+        """Sending is closed: who waits for a resend is in doubt as before it, for it may never come to that.
+
+        A run that is recalled from `stopped` would otherwise end with people who count as never attempted although
+        they may have the message.
+        """
+        waiting = [i for i in those if self.earlier.get(i) and i not in self.in_flight and i not in self.results]
+        for i in waiting:
+            window = self.earlier[i].pop()
+            self._put(Result(i=i, window=window, outcome=Outcome.UNCONFIRMED, reason="stopped before the resend"))
+        self.withdrawn.update(waiting)
+        return set(waiting)
+
+    def _offer_again(self) -> set[int]:
+        """Sending goes on, and with it the resend of those who are still in doubt."""
+        waiting = {i for i in self.withdrawn if self.answerable(i, Answer.LEAVE) and self.results[i].answer is None}
+        for i in waiting:
+            self._keep_in_doubt(self.results[i])
+            self._take_back(i)
+        self.withdrawn.clear()
+        return waiting
 
     def _learn_late(self, result: Result) -> bool:
         """An attempt before a resend matters as far as it arrived: the recipient has the message, perhaps twice."""
@@ -215,6 +239,7 @@ class Fold:
         self.in_flight.clear()
         self.arrived.clear()
         self.kept.clear()
+        self.withdrawn.clear()
         self.results = {result.i: result for result in seal.results}
         self.earlier = {result.i: list(result.earlier) for result in seal.results if result.earlier}
 
