@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python -m
 PY     := libs services deploy tests
-NORMAL := -m "not alone and not images" --ignore tests/deploy
+NORMAL := -m "not alone and not images and not pictures" --ignore tests/deploy
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test contract chaos bench images clean
+.PHONY: help install run check test contract pictures chaos bench images clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -35,6 +35,9 @@ test: check ## everything that must hold, in under 15 minutes
 
 contract: install ## docs/contract anew from the code: AsyncAPI, JSON Schemas, OpenAPI, the reference page
 	@$(RUN) deploy.contract
+
+pictures: install ## every page of the console, light and dark, wide and narrow, into var/pictures
+	$(RUN) pytest tests/e2e/console/test_pictures.py
 
 chaos: install ## ten thousand simulated histories, then kills, pauses and lost replies on real processes; writes docs/reliability.md
 	$(RUN) tests.simulation --seeds $${SIMULATION_SEEDS:-10000} --record docs/reliability.md

@@ -88,7 +88,7 @@ async def test_a_draft_survives_a_reload_and_leaves_once_it_is_saved(system: Sys
     await anna.press("Новая аудитория")
     dialog = anna.page.get_by_role("dialog")
     await dialog.get_by_label("Название аудитории").fill("Кадры")
-    await dialog.get_by_text("Кадры", exact=True).click()
+    await dialog.get_by_text("Кадры", exact=True).first.click()  # the second is in the builder
     await expect(dialog.locator("#audience-reach")).to_contain_text("12 получателей")
     await anna.press("Создать аудиторию", within="dialog")
     await expect(anna.page.get_by_label("Аудитория", exact=True)).to_have_value(re.compile(r"[0-9a-f-]{36}"))

@@ -26,8 +26,8 @@ pytestmark = [
     ("name", "width", "scheme", "locale"),
     [
         ("light", 1280, "light", "ru-RU"),
-        ("dark", 1280, "dark", "en-GB"),
-        ("phone", 360, "light", "ru-RU"),
+        pytest.param("dark", 1280, "dark", "en-GB", marks=pytest.mark.pictures),
+        pytest.param("phone", 360, "light", "ru-RU", marks=pytest.mark.pictures),
         ("phone-dark", 360, "dark", "ru-RU"),
     ],
 )
