@@ -103,9 +103,9 @@ async def test_files_are_dropped_dragged_and_taken_away_and_pictures_go_as_files
     await page.get_by_role("button", name="Убрать фасад.png").click()
     await expect(attached).to_have_count(1)
     await page.get_by_label("Отправлять картинки файлами").check()
-    await expect(page.locator("#preview .sent")).to_contain_text("схема.png")
+    await expect(page.locator("#preview .attached")).to_contain_text("схема.png")
     assert await boris.inaccessible() == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await boris.press("Сохранить изменения")
-    await expect(page.locator(".chat .sent")).to_contain_text("схема.png")
+    await expect(page.locator(".chat .attached")).to_contain_text("схема.png")
     assert [error for error in boris.errors if "409" not in error] == []
