@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from fastapi import FastAPI
@@ -39,6 +40,8 @@ from broadcast_api.settings import Settings
 log = logging.getLogger(__name__)
 
 CATCH_UP_SECONDS = 1.0
+CLOSE_SECONDS = 10.0
+"""What a thread may take to come to its end when the process stops."""
 
 
 class Duties(Observed, Protocol):
@@ -83,6 +86,8 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        threads = ThreadPoolExecutor(thread_name_prefix="api")
+        asyncio.get_running_loop().set_default_executor(threads)
         tasks = [asyncio.create_task(_keep_catching_up(views)), asyncio.create_task(metrics.lag.watch())]
         if background:
             tasks.append(asyncio.create_task(background.run()))
@@ -95,6 +100,7 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(imports.close)
             await vault.close()
+            await _end(threads)
             store.close()
             database.close()
 
@@ -149,6 +155,14 @@ def _identity(settings: Settings, database: Database) -> Identity:
         session_seconds=settings.session_seconds,
         secure=settings.public_url.startswith("https:"),
     )
+
+
+async def _end(threads: ThreadPoolExecutor) -> None:
+    """A task that is cancelled leaves its thread at work, and nothing may be closed under that: SQLite would crash."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await asyncio.to_thread(threads.shutdown)
 
 
 async def _keep_catching_up(views: Views) -> None:
