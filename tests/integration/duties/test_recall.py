@@ -192,7 +192,7 @@ async def test_what_arrived_before_a_resend_that_never_came_is_recalled(
     await parts.go()
     await parts.go()
     (row,) = stage.deliveries(id)
-    assert (row.outcome, row.message_ids, stage.run(id).posted) == (None, "70", 1)
+    assert (row.outcome, row.message_ids, stage.run(id).posted) == ("unconfirmed", "70", 1)
     stage.press("recall", id)
     await parts.go()
     (job,) = await recall_jobs(js)
