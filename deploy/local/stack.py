@@ -102,12 +102,11 @@ class Stack:
     async def start_nats(self) -> None:
         """Start NATS, or start it again on the same port and store."""
         port = self.nats_url.rsplit(":", 1)[1]
-        everybody = identities(tuple(self.plan.bots))
         permissions = self.plan.var / "nats.conf"
         permissions.write_text(server_file(tuple(self.plan.bots)))
         command = [nats_server_binary(), "-c", str(permissions), "-a", "127.0.0.1", "-p", port]
         command += ["-js", "-sd", str(self.plan.var / "nats")]
-        await self._start("nats", command, {variable(it): self.passwords[it.name] for it in everybody})
+        await self._start("nats", command, {variable(name): password for name, password in self.passwords.items()})
         await until(lambda: can_connect(int(port)), "nats", self.parts["nats"])
 
     async def _start_emulator(self) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 from broadcast_delivery.identities import Identity, identities
 
 
-def variable(identity: Identity) -> str:
-    """The environment variable of the server that holds this identity's password."""
-    return f"NATS_{identity.name.upper().replace('-', '_')}_PASSWORD"
+def variable(name: str) -> str:
+    """The environment variable of the server that holds the password of the identity of this name."""
+    return f"NATS_{name.upper().replace('-', '_')}_PASSWORD"
 
 
 def server_file(bots: Sequence[str]) -> str:
@@ -18,7 +18,7 @@ def server_file(bots: Sequence[str]) -> str:
     The server reads a variable as it would read the file: a password must begin with a letter, or stand in quotes.
     """
     users = [
-        f"    {{\n      user: {json.dumps(it.name)}\n      password: ${variable(it)}\n"
+        f"    {{\n      user: {json.dumps(it.name)}\n      password: ${variable(it.name)}\n"
         f"      permissions: {json.dumps(_permissions(it))}\n    }}"
         for it in identities(bots)
     ]
@@ -28,7 +28,7 @@ def server_file(bots: Sequence[str]) -> str:
 def helm_values(bots: Sequence[str]) -> dict[str, Any]:
     """`config.merge` of the official chart; `<< $X >>` is its way of leaving a value to the server's environment."""
     users = [
-        {"user": it.name, "password": f"<< ${variable(it)} >>", "permissions": _permissions(it)}
+        {"user": it.name, "password": f"<< ${variable(it.name)} >>", "permissions": _permissions(it)}
         for it in identities(bots)
     ]
     return {"config": {"merge": {"authorization": {"users": users}}}}

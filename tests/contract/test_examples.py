@@ -17,7 +17,6 @@ from broadcast_api.duties.relay import Relay
 from broadcast_contracts import BatchKey, SendCountsV1
 from broadcast_contracts.topology import BROADCASTS, counts_subject
 from broadcast_delivery.publish import publish
-from broadcast_delivery.topology import ensure
 from libs.contracts.examples import counts
 from tests.integration.duties.stage import Stage
 from tests.support.nats import NatsServer
@@ -30,13 +29,6 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     stage = Stage(f"sqlite:///{tmp_path}/broadcasts.db", f"sqlite:///{tmp_path}/events.db")
     yield stage
     stage.close()
-
-
-@pytest.fixture
-async def js(nats_client: Client) -> JetStreamContext:
-    js = nats_client.jetstream(timeout=5)
-    await ensure(js, ("main",))
-    return js
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ def test_a_wrong_value_is_refused_by_name(wrong: Manifest, why: str) -> None:
 
 
 def test_each_service_is_told_who_it_is_at_nats_and_nats_knows_every_one_of_them() -> None:
-    known = {identity.name: variable(identity) for identity in identities(["main"])}
+    known = {identity.name: variable(identity.name) for identity in identities(["main"])}
     told = {name: item["data"].get("BROADCAST_NATS_USER") for name, item in _config_maps("minimal").items()}
     assert told == {"b-api": "broadcast-api", "b-dispatcher": "dispatcher", "b-revoker": "revoker"}
     assert set(told.values()) < known.keys()

@@ -13,7 +13,9 @@ from pathlib import Path
 import nats
 import pytest
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
+from broadcast_delivery.topology import ensure
 from deploy.local.stack import nats_server_binary
 
 
@@ -94,3 +96,11 @@ async def nats_client(nats_server: NatsServer) -> AsyncIterator[Client]:
     client = await nats.connect(nats_server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
     yield client
     await asyncio.wait_for(client.close(), 10)
+
+
+@pytest.fixture
+async def js(nats_client: Client) -> JetStreamContext:
+    """With the streams, consumers, buckets and stores of a system whose only bot is `main`."""
+    js = nats_client.jetstream(timeout=5)
+    await ensure(js, ("main",))
+    return js

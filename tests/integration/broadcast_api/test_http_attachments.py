@@ -8,14 +8,12 @@ from uuid import UUID
 
 import httpx
 import pytest
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 from sqlalchemy import select
 
 from broadcast_api.adapters.schema import runs
 from broadcast_api.adapters.vault import STREAM, stored
 from broadcast_contracts.topology import ATTACHMENTS
-from broadcast_delivery.topology import ensure
 from tests.support.broadcast_api import Api, Json, key
 from tests.support.formats import EXE, MP4, PDF, SVG, png
 from tests.support.nats import NatsServer
@@ -26,13 +24,6 @@ LIMIT = 5 * 1024**2
 @pytest.fixture
 def nats_url(nats_server: NatsServer) -> str:
     return nats_server.url
-
-
-@pytest.fixture
-async def js(nats_client: Client) -> JetStreamContext:
-    js = nats_client.jetstream(timeout=5)
-    await ensure(js, ("main",))
-    return js
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from broadcast_api.duties import projection
 from broadcast_contracts.topology import LEDGER, RECALL_LEDGER
 from broadcast_delivery.jetstream import JetStreamLedger
-from broadcast_delivery.topology import ensure
 from tests.integration.duties.parts import Parts
 from tests.integration.duties.stage import Stage
 
@@ -19,13 +17,6 @@ def stage(stores: tuple[str, str]) -> Iterator[Stage]:
     stage = Stage(*stores)
     yield stage
     stage.close()
-
-
-@pytest.fixture
-async def js(nats_client: Client) -> JetStreamContext:
-    js = nats_client.jetstream(timeout=5)
-    await ensure(js, ("main",))
-    return js
 
 
 @pytest.fixture

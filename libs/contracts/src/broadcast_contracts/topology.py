@@ -13,6 +13,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 MIB, GIB = 1024**2, 1024**3
 
 Lane = Literal["send", "test", "recall"]
+LANES: tuple[Lane, ...] = ("send", "test", "recall")
 BOT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 """A bot's name is a subject token and a bucket key."""
 
@@ -102,8 +103,7 @@ def job_consumer(lane: Lane, bot: str) -> Consumer:
 
 def consumers(bots: tuple[str, ...]) -> tuple[Consumer, ...]:
     """Every consumer of the system."""
-    lanes: tuple[Lane, ...] = ("send", "test", "recall")
-    return (PROJECTION, RECALL_PROJECTION, *(job_consumer(lane, bot) for bot in bots for lane in lanes))
+    return (PROJECTION, RECALL_PROJECTION, *(job_consumer(lane, bot) for bot in bots for lane in LANES))
 
 
 def event_subject(name: str, broadcast_id: UUID) -> str:

@@ -12,6 +12,7 @@ from broadcast_api.adapters.schema import deliveries, exceptional, positions, ru
 from broadcast_api.duties.relay import READER
 from broadcast_contracts import Outcome
 from broadcast_contracts.topology import (
+    LANES,
     LEDGER,
     PROJECTION,
     RECALL_LEDGER,
@@ -20,8 +21,6 @@ from broadcast_contracts.topology import (
     Lane,
     job_consumer,
 )
-
-LANES: tuple[Lane, ...] = ("send", "test", "recall")
 
 
 @dataclass(frozen=True, slots=True)
