@@ -21,11 +21,13 @@ $(VENV)/.installed: uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml serv
 run: install ## everything on this machine: console, api, workers, NATS, an emulated Telegram (BOT_TOKEN=… for the real one)
 	@$(RUN) deploy.local
 
-check: install ## format, lint, strict types, import rules, what is deployed
+check: install ## format, lint, strict types, import rules, known vulnerabilities, what is deployed
 	$(RUN) ruff format --check $(PY)
 	$(RUN) ruff check $(PY)
 	$(RUN) mypy libs services deploy tests
 	$(VENV)/bin/lint-imports
+	$(RUN) bandit --quiet --recursive --configfile pyproject.toml libs services deploy
+	@$(RUN) deploy.vulnerabilities
 	$(RUN) pytest -q -m "not images" tests/deploy
 
 # What failed beside other tests on a busy machine is tried once more by itself; what fails again fails.

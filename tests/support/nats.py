@@ -74,10 +74,10 @@ class NatsServer:
 
 
 @contextmanager
-def running_server() -> Iterator[NatsServer]:
-    """A server with a store of its own."""
+def running_server(*options: str) -> Iterator[NatsServer]:
+    """A server with a store of its own, and these options."""
     with tempfile.TemporaryDirectory(prefix="nats-", ignore_cleanup_errors=True) as store:
-        server = NatsServer(Path(store))
+        server = NatsServer(Path(store), *options)
         server.start()
         try:
             yield server

@@ -10,7 +10,9 @@ from pydantic import BaseModel, SecretStr, model_validator
 class NatsSettings(BaseModel):
     """A part of every service's settings. Without `nats_user` the server must let anybody in: a developer's.
 
-    `nats_ca_file` is the certificate authority that signed the server's certificate, where the url says tls://.
+    `nats_ca_file` is the certificate authority that signed the server's certificate. With it nothing is said or read
+    before the TLS handshake, so that nobody in between can talk a service out of it: the server must say
+    `tls { handshake_first: auto }` (NATS 2.10).
     """
 
     nats_url: str = "nats://127.0.0.1:4222"
@@ -35,7 +37,7 @@ def options(url: str, user: str, password: SecretStr, ca: Path | None) -> dict[s
     if user:
         found |= {"user": user, "password": password.get_secret_value(), "inbox_prefix": inbox_of(user)}
     if ca:
-        found["tls"] = ssl.create_default_context(cafile=str(ca))
+        found |= {"tls": ssl.create_default_context(cafile=str(ca)), "tls_handshake_first": True}
     return found
 
 

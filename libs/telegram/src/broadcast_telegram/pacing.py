@@ -144,7 +144,8 @@ class KvPace:
             share = max(1, self._budget.chunk(weight) // max(1, self._waiting))
             plan = self._budget.plan(self._state, min(want, share), time.time(), weight)
             if not isinstance(plan, Grant):
-                await asyncio.sleep(min(TICK_SECONDS, plan + random.uniform(0, JITTER_SECONDS)))
+                jitter = random.uniform(0, JITTER_SECONDS)  # no secret  # nosec B311
+                await asyncio.sleep(min(TICK_SECONDS, plan + jitter))
                 return None
             if await self._swap(plan.then):
                 first = loop.time() + plan.first - time.time()

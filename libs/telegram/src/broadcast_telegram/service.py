@@ -329,9 +329,11 @@ async def keep_alive(message: NatsMessage) -> AsyncIterator[None]:
 
 def _security(connection: dict[str, Any]) -> NatsSecurity | None:
     tls = connection.get("tls")
+    first = bool(tls)  # as `broadcast_delivery.connection` says
     if "user" in connection:
-        return NatsUserPassword(connection["user"], connection["password"], ssl_context=tls)
-    return NatsSecurity(ssl_context=tls) if tls else None
+        user, password = connection["user"], connection["password"]
+        return NatsUserPassword(user, password, ssl_context=tls, tls_handshake_first=first)
+    return NatsSecurity(ssl_context=tls, tls_handshake_first=first) if tls else None
 
 
 @get

@@ -71,7 +71,9 @@ class Settings(BaseSettings, NatsSettings):
     lease_grace_seconds: PositiveFloat = 5
     test_wait_seconds: PositiveFloat = Field(15, description="how long a test message is waited for")
     live_poll_seconds: PositiveFloat = 0.5
-    heartbeat_seconds: PositiveFloat = 15
+    heartbeat_seconds: PositiveFloat = Field(
+        5, description="of live streams; how soon one whose token was revoked ends"
+    )
     attachment_max_bytes: int = Field(5 * 1024**2, ge=1, le=50 * 1024**2, description="bots may send 50 MB (Bot API)")
     attachments_max: int = Field(MOST_FILES, ge=1, le=MOST_FILES, description="files of a broadcast")
     attachment_types: Annotated[tuple[str, ...], NoDecode] = Field(USUAL, description="media types")

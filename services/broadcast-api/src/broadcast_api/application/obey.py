@@ -36,7 +36,7 @@ def obey(
         try:
             store.append(aggregate)
         except Conflict:
-            time.sleep(random.uniform(0, 0.01 * 2**attempt))
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # no secret  # nosec B311
         else:
             return aggregate
     raise Busy

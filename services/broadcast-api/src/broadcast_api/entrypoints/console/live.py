@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from broadcast_api.entrypoints.console.pace import Pace
 from broadcast_api.entrypoints.console.page import Page, Viewed
 from broadcast_api.entrypoints.console.route import pages
 from broadcast_api.entrypoints.http.feed import Change
+from broadcast_api.entrypoints.http.streams import streamed
 from broadcast_contracts import Counts
 
 BEAT_SECONDS = 3.0
@@ -55,10 +56,10 @@ async def live_list(page: Viewed, id: Annotated[list[UUID], Query(max_length=ROW
     """Event `patch` with the rows that changed, `stale` when the list itself did."""
     rows = await asyncio.to_thread(page.door.queries.broadcasts_by_id, id)
     first = await asyncio.to_thread(newest, page.request.app.state.services.queries)  # as the feed reads it
-    return streamed(_list(page, [rows[one] for one in id if one in rows], first))
+    return beating(page, _list(page, [rows[one] for one in id if one in rows], first))
 
 
-async def _list(page: Page, rows: Sequence[Any], first: tuple[UUID, ...]) -> AsyncIterator[bytes]:
+async def _list(page: Page, rows: Sequence[Any], first: tuple[UUID, ...]) -> AsyncGenerator[bytes]:
     yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
     sources = [(row.id, page.door.feed.watch(row.id, row, BEAT_SECONDS)) for row in rows]
     begun = False
@@ -104,10 +105,10 @@ async def live_one(id: UUID, page: Viewed) -> StreamingResponse:
     row = await asyncio.to_thread(page.door.queries.broadcast, id)
     if row is None:
         raise NotFound("broadcast", id)
-    return streamed(_one(page, id, row))
+    return beating(page, _one(page, id, row))
 
 
-async def _one(page: Page, id: UUID, row: Any) -> AsyncIterator[bytes]:
+async def _one(page: Page, id: UUID, row: Any) -> AsyncGenerator[bytes]:
     yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
     pace, drawing, said = Pace(), Drawing(page), ""
     async for change in page.door.feed.watch(id, row, BEAT_SECONDS):
@@ -151,6 +152,6 @@ class Drawing:
         return self._page.text("part_timeline.html", it=it, chart=drawn)
 
 
-def streamed(events: AsyncIterator[bytes]) -> StreamingResponse:
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+def beating(page: Page, events: AsyncGenerator[bytes]) -> StreamingResponse:
+    """A stream that says something at every beat."""
+    return streamed(page.request, events, BEAT_SECONDS)

@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from broadcast_api.domain.errors import NotFound, Refused, UnknownBot
 from broadcast_api.entrypoints.console.access import ADMIN
 from broadcast_api.entrypoints.console.explain import Explanation, explain, explain_problem
 from broadcast_api.entrypoints.console.forms import CSRF_COOKIE, Forged, from_our_page
-from broadcast_api.entrypoints.console.live import BEAT_SECONDS, RETRY_MILLISECONDS, streamed
+from broadcast_api.entrypoints.console.live import BEAT_SECONDS, RETRY_MILLISECONDS, beating
 from broadcast_api.entrypoints.console.page import Page, Viewed
 from broadcast_api.entrypoints.console.route import pages, status_of
 from broadcast_api.entrypoints.console.wording import IMPORT_STATES
@@ -75,10 +75,10 @@ async def live(id: UUID, page: Viewed) -> StreamingResponse:
     row = await asyncio.to_thread(page.door.imports.get, id, page.door.scope.allowed)
     if row is None:
         raise NotFound("import", id)
-    return streamed(_progress(page, id, row))
+    return beating(page, _progress(page, id, row))
 
 
-async def _progress(page: Page, id: UUID, row: Any) -> AsyncIterator[bytes]:
+async def _progress(page: Page, id: UUID, row: Any) -> AsyncGenerator[bytes]:
     yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
     async for change in page.door.feed.watch(id, row, BEAT_SECONDS):
         if change is None and row.state != "running":

@@ -1,11 +1,11 @@
 """`/v1/broadcasts/{id}/live`: Server-Sent Events, one whenever the broadcast changes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
@@ -15,6 +15,7 @@ from broadcast_api.entrypoints.http.context import Door, InLanguage, Services
 from broadcast_api.entrypoints.http.models import broadcast_out
 from broadcast_api.entrypoints.http.policy import VIEWER
 from broadcast_api.entrypoints.http.problems import documented
+from broadcast_api.entrypoints.http.streams import streamed
 
 RETRY_MILLISECONDS = 2_000
 
@@ -29,18 +30,23 @@ router = APIRouter(prefix="/v1/broadcasts/{id}/live", tags=["broadcasts"])
     responses={200: {"content": {"text/event-stream": {}}}, **documented(404, 422)},
 )
 async def live(
-    id: UUID, door: Door, language: InLanguage, last_event_id: Annotated[str | None, Header()] = None
+    id: UUID,
+    request: Request,
+    door: Door,
+    language: InLanguage,
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
-    """Event `broadcast` with the whole broadcast; the last one before a deletion is event `deleted`."""
+    """Event `broadcast` with the whole broadcast; the last one before a deletion is event `deleted`.
+
+    It ends within seconds when the token is revoked or expires.
+    """
     row = await asyncio.to_thread(door.queries.broadcast, id)
     if row is None:
         raise NotFound("broadcast", id)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    events = _events(door, id, row, language, last_event_id)
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+    return streamed(request, _events(door, id, row, language, last_event_id), door.heartbeat_seconds)
 
 
-async def _events(door: Services, id: UUID, row: Any, language: Language, seen: str | None) -> AsyncIterator[bytes]:
+async def _events(door: Services, id: UUID, row: Any, language: Language, seen: str | None) -> AsyncGenerator[bytes]:
     yield format_sse_event(comment="live", retry=RETRY_MILLISECONDS)
     async for change in door.feed.watch(id, row, door.heartbeat_seconds):
         if change is None:

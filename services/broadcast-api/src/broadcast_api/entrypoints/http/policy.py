@@ -26,8 +26,9 @@ class Policy:
     why: str = ""
 
     def admit(self, request: Request) -> None:
-        """Leave in the request's state who calls and what they may see. Raises 401 and `Forbidden`."""
+        """Leave in the request's state who calls, what they may see and by which policy. Raises 401 and `Forbidden`."""
         state = request.state
+        state.policy = self
         if self.role is None or self.identify is None:
             state.scope = NOTHING
             return
