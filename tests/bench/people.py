@@ -165,7 +165,7 @@ def import_seconds(database: Database, rows: int) -> float:
         file.flush()
         people, reader = open_people(Path(file.name), 0, ignore_unknown=False, groups=False), Imports(database)
         started = time.perf_counter()
-        id = reader.begin("main", "", people.named, people.rows, lambda: None, rows)
+        id = reader.begin(uuid4(), "main", "", people.named, people.rows, lambda: None, rows)
         while (row := reader.get(id)) and row.state == "running":
             time.sleep(0.05)
         assert row is not None

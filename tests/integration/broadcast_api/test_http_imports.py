@@ -224,7 +224,7 @@ async def test_a_service_that_stops_interrupts_an_import_between_two_batches(
             time.sleep(0.001)
 
     cleaned: list[bool] = []
-    id = reader.begin("main", "", ["chat_id"], rows, lambda: cleaned.append(True), 99_999)
+    id = reader.begin(uuid4(), "main", "", ["chat_id"], rows, lambda: cleaned.append(True), 99_999)
     await asyncio.sleep(0.3)
     await asyncio.to_thread(reader.close)
     row = reader.get(id)

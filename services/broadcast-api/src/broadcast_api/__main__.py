@@ -1,7 +1,8 @@
 """`python -m broadcast_api serve` runs the API; `init` creates tables, streams and consumers, and exits;
 `verify` compares every copy with its truth; `rebuild` makes the read models anew while no replica leads;
 `set-webhook BOT [URL]` tells Telegram where to post what people say to a bot; `account` and `key` say who may sign in
-and which services may call; `policies` prints which role opens which route."""
+and which services may call; `policies` prints which role opens which route; `audit` exports who did what and
+verifies such an export."""
 
 import argparse
 import asyncio
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.app import build
+from broadcast_api.audit_commands import add_commands as add_audit_commands
 from broadcast_api.background import NatsDuties
 from broadcast_api.entrypoints.http.policy_table import table
 from broadcast_api.identity_commands import add_commands
@@ -86,7 +88,7 @@ def main() -> None:
     commands = parser.add_subparsers(
         dest="command",
         required=True,
-        metavar="serve | init | verify | rebuild | set-webhook | account | key | policies",
+        metavar="serve | init | verify | rebuild | set-webhook | account | key | policies | audit",
     )
     commands.add_parser("serve").set_defaults(run=lambda settings, _: serve(settings))
     commands.add_parser("init").set_defaults(run=lambda settings, _: init(settings))
@@ -99,6 +101,7 @@ def main() -> None:
     webhook.set_defaults(run=lambda settings, given: asyncio.run(set_webhook(settings, given.bot, given.url)))
     commands.add_parser("policies").set_defaults(run=lambda settings, _: print(table(build(settings))))
     add_commands(commands)
+    add_audit_commands(commands)
     arguments = parser.parse_args()
     try:
         settings = read_settings()

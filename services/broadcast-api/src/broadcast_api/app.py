@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from broadcast_api.adapters.accounts import Accounts
 from broadcast_api.adapters.arrivals import Arrivals
+from broadcast_api.adapters.audit import Audit
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.directory import Directory
 from broadcast_api.adapters.doubts import Doubts
@@ -27,6 +28,7 @@ from broadcast_api.adapters.views import Views
 from broadcast_api.application.attachments import Attachments, Limits
 from broadcast_api.application.audiences import Audiences
 from broadcast_api.application.broadcasts import Broadcasts
+from broadcast_api.application.record import Record
 from broadcast_api.application.runs import Runs
 from broadcast_api.entrypoints.console.door import add_console
 from broadcast_api.entrypoints.console.live import watched
@@ -118,6 +120,8 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
         imports=imports,
         queries=queries,
         history=store.history,
+        audit=Audit(database, store),
+        record=Record(store, views),
         feed=Feed(watched(queries, imports), settings.live_poll_seconds),
         faults=faults,
         test_wait_seconds=settings.test_wait_seconds,

@@ -5,12 +5,17 @@ import getpass
 import secrets
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from broadcast_api.adapters.accounts import Accounts, BadAccount
 from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.keys import LIFE_DAYS, Keys, state_of
-from broadcast_api.domain.identity import parse_roles
+from broadcast_api.adapters.views import Views
+from broadcast_api.application.record import Record
+from broadcast_api.domain.call import Actor, Call
+from broadcast_api.domain.identity import parse_roles, write_roles
 from broadcast_api.settings import Settings
 
 Parsers = Any
@@ -23,36 +28,38 @@ def add_commands(commands: Parsers) -> None:
     """To those of `python -m broadcast_api`."""
     account = commands.add_parser("account", description="local accounts, used where no OIDC provider is configured")
     of_account = account.add_subparsers(required=True, metavar="add | roles | password | disable | enable | list")
-    add = _command(of_account, "add", _add_account)
+    add = _command(of_account, "add", _add_account, "account.added")
     add.add_argument("login")
     add.add_argument("--name", required=True)
     add.add_argument("--position", default="")
     _roles(add)
     add.add_argument("--ask", action="store_true", help="ask for the password instead of making one up")
-    _roles(_command(of_account, "roles", _change_roles, login=True))
-    _command(of_account, "password", _change_password, login=True)
-    _command(of_account, "disable", lambda database, given: _able(database, given.login, True), login=True)
-    _command(of_account, "enable", lambda database, given: _able(database, given.login, False), login=True)
+    _roles(_command(of_account, "roles", _change_roles, "account.roles_changed", login=True))
+    _command(of_account, "password", _change_password, "account.password_changed", login=True)
+    for name, disabled in (("disable", True), ("enable", False)):
+        able = partial(_able, disabled=disabled)
+        _command(of_account, name, able, f"account.{name}d", login=True)
     _command(of_account, "list", _list_accounts)
 
     key = commands.add_parser("key", description="API keys of services")
     of_key = key.add_subparsers(required=True, metavar="create | revoke | list")
-    create = _command(of_key, "create", _create_key)
+    create = _command(of_key, "create", _create_key, "key.created")
     create.add_argument("name", help="stands beside everything that is done with the key")
     create.add_argument("--position", default="")
     create.add_argument("--days", type=int, default=LIFE_DAYS, choices=range(1, 3651), metavar="1…3650")
     _roles(create)
-    _command(of_key, "revoke", _revoke_key).add_argument("id")
+    _command(of_key, "revoke", _revoke_key, "key.revoked").add_argument("id")
     _command(of_key, "list", _list_keys)
 
 
 def _command(
-    parsers: Parsers, name: str, run: Callable[[Database, Any], None], *, login: bool = False
+    parsers: Parsers, name: str, run: Callable[[Database, Any], None], what: str = "", *, login: bool = False
 ) -> argparse.ArgumentParser:
+    """`what` is how the audit calls it; nothing is recorded of a command that only looks."""
     parser: argparse.ArgumentParser = parsers.add_parser(name)
     if login:
         parser.add_argument("login")
-    parser.set_defaults(run=lambda settings, given: _run(settings, given, run))
+    parser.set_defaults(what=what, run=lambda settings, given: _run(settings, given, run))
     return parser
 
 
@@ -60,11 +67,26 @@ def _run(settings: Settings, given: Any, run: Callable[[Database, Any], None]) -
     database = Database(settings.database_url)
     database.create_schema()
     try:
+        if given.what:
+            _record(settings, database, given)
         run(database, given)
     except BadAccount as error:
         sys.exit(str(error))
     finally:
         database.close()
+
+
+def _record(settings: Settings, database: Database, given: Any) -> None:
+    store = EventStore(settings.event_store)
+    try:
+        roles = {"roles": _shown(write_roles(given.roles))} if "roles" in given else {}
+        title = getattr(given, "name", "") or getattr(given, "login", "")
+        subject = getattr(given, "login", "") or getattr(given, "id", "")
+        call = Call(Actor("python -m broadcast_api", id=f"command:{getpass.getuser()}"))
+        record = Record(store, Views(database, store, settings.batch_size))
+        record.about_to(given.what, call, subject=subject, title=title, **roles)
+    finally:
+        store.close()
 
 
 def _roles(parser: argparse.ArgumentParser) -> None:
@@ -97,8 +119,8 @@ def _change_password(database: Database, given: Any) -> None:
     _say(given.login, password)
 
 
-def _able(database: Database, login: str, disabled: bool) -> None:
-    Accounts(database).change(login, disabled=disabled)
+def _able(database: Database, given: Any, *, disabled: bool) -> None:
+    Accounts(database).change(given.login, disabled=disabled)
 
 
 def _list_accounts(database: Database, _: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, insert, select, update
 from sqlalchemy.exc import OperationalError
@@ -57,6 +57,7 @@ class Imports:
 
     def begin(
         self,
+        id: UUID,
         bot: str,
         file_name: str,
         columns: Collection[str],
@@ -64,12 +65,12 @@ class Imports:
         done: Callable[[], None],
         total: int,
     ) -> UUID:
-        """Read `rows()`, about `total` of them, in the background, then call `done`; answers the import's id.
+        """Read `rows()`, about `total` of them, in the background as the import `id`, then call `done`; answers `id`.
 
         May raise `ImportUnderWay`.
         """
         self.refuse_second(bot)
-        id, now = uuid4(), datetime.now(UTC)
+        now = datetime.now(UTC)
         with self._database.write() as connection:
             values = {"id": id, "bot": bot, "file_name": file_name, "state": "running", "total": total}
             connection.execute(insert(imports).values(**values, started_at=now, beat_at=now))

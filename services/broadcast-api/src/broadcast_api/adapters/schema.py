@@ -219,6 +219,29 @@ broadcasts = Table(
 `files` are `broadcast_contracts.File` as JSON, with the kinds that suit them, whatever `pictures_as_files` says.
 """
 
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Time, nullable=False),
+    Column("what", String(64), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("bot", String(32), nullable=False),
+    Column("by_id", String(200), nullable=False),
+    Column("by_name", Text, nullable=False),
+    Column("by_position", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("request_id", String(100), nullable=False),
+    Column("details", JSON, nullable=False),
+    Index("audit_of_subject", "subject", "number"),
+    Index("audit_of_bot", "bot", "number"),
+    Index("audit_by_time", "at"),
+)
+"""Who did what, when, to what: a row for each event of the log, whose `number` it is. `bot` is empty where all are
+meant, `by_*` where the system itself acted; `person` is name and id in lower case, to be searched.
+"""
+
 runs = Table(
     "runs",
     metadata,

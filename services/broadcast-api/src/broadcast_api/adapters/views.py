@@ -9,6 +9,7 @@ from eventsourcing.domain import AggregateEvent
 from sqlalchemy import Connection, delete, insert, select, update
 
 from broadcast_api.adapters.audience_sql import resolve
+from broadcast_api.adapters.audit import note
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.former_ids import present
@@ -23,6 +24,7 @@ from broadcast_api.adapters.schema import (
     runs,
 )
 from broadcast_api.adapters.schema import recipients as directory
+from broadcast_api.domain.act import Act
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast, Status, draft_of
 from broadcast_api.domain.draft import Draft
@@ -57,6 +59,7 @@ class Views:
             position = self._position(connection, lock=True) or 0
             section = self._store.notifications(position, SECTION)
             for notification in section:
+                note(connection, notification)
                 apply(connection, notification.event, self._batch_size)
                 position = notification.id
             connection.execute(update(positions).where(positions.c.reader == READER).values(notification_id=position))
@@ -76,6 +79,8 @@ def apply(connection: Connection, event: AggregateEvent, batch_size: int) -> Non
     """Change the rows as the event says. Only the duties write what happens inside a run."""
     id, at = event.originator_id, event.timestamp.astimezone(UTC)
     match event:
+        case Act.Created():
+            return  # what it was about was changed by whoever recorded it
         case Broadcast.Created():
             connection.execute(insert(broadcasts).values(id=id, **_created(event), created_at=at, version=1))
             return

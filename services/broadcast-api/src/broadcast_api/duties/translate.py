@@ -6,6 +6,7 @@ from uuid import UUID
 
 from eventsourcing.domain import AggregateEvent
 
+from broadcast_api.domain.act import Act
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast, draft_of
 from broadcast_contracts import (
@@ -33,9 +34,10 @@ from broadcast_contracts import (
 
 
 def translate(event: AggregateEvent) -> BroadcastEvent | None:
-    """The public event; None for audiences, which stay inside. Raises ValueError for an event nobody told us about."""
+    """The public event; None for audiences and acts, which stay inside. Raises ValueError for an event that nobody told
+    us about."""
     match event:
-        case Audience.Event() | Audience.Created():
+        case Audience.Event() | Audience.Created() | Act.Created():
             return None
         case Broadcast.Created():
             return BroadcastCreatedV1(**_common(event), bot=event.bot, **_content(event))

@@ -19,6 +19,7 @@ from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.schema import (
     audience_members,
     audiences,
+    audit,
     batches,
     broadcasts,
     decisions,
@@ -84,6 +85,9 @@ class Rebuild:
             for table in (broadcasts, audiences):
                 self._replace(connection, truth.database, table)
             self._members(connection, truth.database)
+            connection.execute(delete(audit))
+            for page in _pages(truth.database, select(audit).order_by(audit.c.number)):
+                connection.execute(insert(audit), page)
             self._restore_runs(connection, truth.database)
             with truth.database.read() as made:
                 end = made.scalar(select(positions.c.notification_id).where(positions.c.reader == VIEWS)) or 0

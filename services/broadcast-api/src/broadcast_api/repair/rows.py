@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, select, union
+from sqlalchemy import ColumnElement, Connection, Row, Select, select, union
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.former_ids import CHUNK, present
 from broadcast_api.adapters.queries import utc
-from broadcast_api.adapters.schema import audience_members, audiences, broadcasts, decisions, recipients, runs
+from broadcast_api.adapters.schema import audience_members, audiences, audit, broadcasts, decisions, recipients, runs
 
 PAGE = 200
 OF_RUN = ("bot", "audience_id", "content", "leg", "state", "started_at")
@@ -53,6 +53,29 @@ def audience_differences(truth: Database, copy: Database, ids: Sequence[UUID]) -
             yield f"audience {id}: members {sorted(missing)[:5]} are missing"
         if others := stored - known:
             yield f"audience {id}: {len(others)} members whom nobody put there"
+
+
+def audit_differences(truth: Database, copy: Database) -> Iterator[str]:
+    """Of who did what: a row for each event."""
+    last = 0
+    while True:
+        after = select(audit.c.number).where(audit.c.number > last).order_by(audit.c.number).limit(PAGE)
+        numbers = [number for database in (truth, copy) for number in _numbers(database, after)]
+        if not numbers:
+            return
+        first, last = last + 1, sorted(set(numbers))[:PAGE][-1]
+        yield from _differences("audit", *(_audit(database, first, last) for database in (truth, copy)))
+
+
+def _numbers(database: Database, query: Select[tuple[int]]) -> list[int]:
+    with database.read() as connection:
+        return list(connection.scalars(query))
+
+
+def _audit(database: Database, first: int, last: int) -> Rows:
+    with database.read() as connection:
+        rows = connection.execute(select(audit).where(audit.c.number.between(first, last)))
+        return {(row.number,): _values(row) for row in rows}
 
 
 def members(database: Database, audience_id: UUID) -> set[int]:

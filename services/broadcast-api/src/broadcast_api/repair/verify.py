@@ -73,6 +73,8 @@ class Verify:
             check = partial(rows.audience_differences, truth.database, self._database, ids)
             await self._settled(check, truth.catch_up)
 
+        await self._settled(partial(rows.audit_differences, truth.database, self._database), truth.catch_up)
+
     async def _run(self, run: Row[Any]) -> None:
         self.tally.runs += 1
         name = f"run {run.broadcast_id}/{run.run}"

@@ -7,6 +7,7 @@ from broadcast_api.entrypoints.console import (
     assets,
     attachments,
     audiences,
+    audit,
     broadcasts,
     compose,
     invitations,
@@ -30,6 +31,7 @@ MODULES = (
     people,
     people_import,
     invitations,
+    audit,
     assets,
 )
 """In this order: `/broadcasts/new` and `/broadcasts/live` come before `/broadcasts/{id}`."""

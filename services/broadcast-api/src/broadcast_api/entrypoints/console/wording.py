@@ -62,6 +62,25 @@ WHAT_HAPPENED = {
     "deleted": N_("Deleted"),
 }
 
+ACTS = {
+    **{f"broadcast.{name}": words for name, words in WHAT_HAPPENED.items()},
+    "audience.created": N_("Audience created"),
+    "audience.edited": N_("Audience changed"),
+    "audience.archived": N_("Audience archived"),
+    "import.started": N_("Import of people"),
+    "people.entered": N_("People entered"),
+    "person.changed": N_("Person changed"),
+    "person.removed": N_("Person taken out"),
+    "person.erased": N_("Person erased"),
+    "account.added": N_("Account added"),
+    "account.roles_changed": N_("Roles of an account changed"),
+    "account.password_changed": N_("Password of an account changed"),
+    "account.disabled": N_("Account disabled"),
+    "account.enabled": N_("Account enabled"),
+    "key.created": N_("API key created"),
+    "key.revoked": N_("API key revoked"),
+}
+
 IMPORT_STATES = {
     "running": N_("Being read"),
     "finished": N_("Finished"),

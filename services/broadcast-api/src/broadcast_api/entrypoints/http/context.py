@@ -9,6 +9,7 @@ from uuid import UUID
 from eventsourcing.domain import AggregateEvent
 from fastapi import Depends, Header, Request
 
+from broadcast_api.adapters.audit import Audit
 from broadcast_api.adapters.directory import Directory
 from broadcast_api.adapters.identity import Identity
 from broadcast_api.adapters.imports import Imports
@@ -17,6 +18,7 @@ from broadcast_api.adapters.vault import Vault
 from broadcast_api.application.attachments import Attachments
 from broadcast_api.application.audiences import Audiences
 from broadcast_api.application.broadcasts import Broadcasts
+from broadcast_api.application.record import Record
 from broadcast_api.domain.call import Actor, Call
 from broadcast_api.domain.errors import NotFound
 from broadcast_api.domain.identity import EVERYTHING, Principal, Scope
@@ -43,6 +45,8 @@ class Services:
     imports: Imports
     queries: Queries
     history: Callable[[UUID], Sequence[AggregateEvent]]
+    audit: Audit
+    record: Record
     feed: Feed
     faults: Callable[[], dict[str, str]]
     test_wait_seconds: float
@@ -129,6 +133,9 @@ def _required_version(if_match: _IfMatch = None) -> int | None:
 Door = Annotated[Services, Depends(services_of)]
 InLanguage = Annotated[Language, Depends(_language)]
 Caller = Annotated[Call, Depends(_call)]
+By = Annotated[Call, Depends(call_of)]
+"""Who calls, where a repeat does no harm and no key is asked for."""
+
 IfMatch = Annotated[int | None, Depends(_version)]
 IfMatchRequired = Annotated[int | None, Depends(_required_version)]
 

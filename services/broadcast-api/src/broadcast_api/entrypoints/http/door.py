@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from broadcast_api.entrypoints.http import (
     attachments,
     audiences,
+    audit,
     broadcasts,
     deliveries,
     doubts,
@@ -29,7 +30,20 @@ recall, edit, send again.
 Errors are RFC 9457 problem documents. `Idempotency-Key` makes any POST, PATCH or DELETE safe to repeat.
 An ETag is the version of what you read: send it back in `If-Match`."""
 
-MODULES = (broadcasts, attachments, trials, deliveries, doubts, history, live, audiences, imports, recipients, health)
+MODULES = (
+    broadcasts,
+    attachments,
+    trials,
+    deliveries,
+    doubts,
+    history,
+    live,
+    audiences,
+    imports,
+    recipients,
+    audit,
+    health,
+)
 
 
 def make_app(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:

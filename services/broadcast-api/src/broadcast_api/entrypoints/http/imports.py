@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -22,7 +22,7 @@ from broadcast_api.adapters.imports import state_of
 from broadcast_api.adapters.queries import utc
 from broadcast_api.domain.errors import NotFound, UnknownBot
 from broadcast_api.entrypoints.http.catalogue import IMPORT_FAULTS, Language
-from broadcast_api.entrypoints.http.context import Door, InLanguage, Services
+from broadcast_api.entrypoints.http.context import Door, InLanguage, Services, call_of
 from broadcast_api.entrypoints.http.people_csv import open_people
 from broadcast_api.entrypoints.http.policy import ADMIN
 from broadcast_api.entrypoints.http.problems import Problem, documented
@@ -160,7 +160,12 @@ def begin(door: Services, bot: str, request: Request, path: Path, ignore_unknown
         raise Problem(422, "empty_file")
     people = open_people(path, start, ignore_unknown=ignore_unknown, groups=door.groups)
     done = lambda: path.unlink(missing_ok=True)  # noqa: E731
-    return door.imports.begin(bot, name[:200], people.named, people.rows, done, lines_in(path, start) - 1)
+    door.imports.refuse_second(bot)
+    id, rows = uuid4(), lines_in(path, start) - 1
+    door.record.about_to(
+        "import.started", call_of(request), subject=id, bot=bot, rows=rows, columns=sorted(people.named)
+    )
+    return door.imports.begin(id, bot, name[:200], people.named, people.rows, done, rows)
 
 
 def boundary_of(request: Request) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from broadcast_api.domain.errors import NotConnected, NotFound, UnknownBot
 from broadcast_api.entrypoints.http import people_csv
-from broadcast_api.entrypoints.http.context import Door
+from broadcast_api.entrypoints.http.context import By, Door
 from broadcast_api.entrypoints.http.models import RowId
 from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, SearchText, number, page
 from broadcast_api.entrypoints.http.people import (
@@ -91,12 +91,13 @@ def list_recipients(
     summary="Enter or change many people at once",
     responses=documented(400, 413, 422),
 )
-def upsert(body: People, door: Door) -> Upserted:
+def upsert(body: People, door: Door, by: By) -> Upserted:
     if body.bot not in door.bots:
         raise UnknownBot(bot=body.bot)
     door.scope.require_bot(body.bot)
     if not door.groups:
         refuse_groups(body.recipients)
+    door.record.about_to("people.entered", by, bot=body.bot, people=len(body.recipients))
     entered = door.directory.upsert(body.bot, (person.person() for person in body.recipients))
     return Upserted(upserted=entered.created + entered.updated, created=entered.created, updated=entered.updated)
 
@@ -110,12 +111,14 @@ def read(id: RowId, door: Door) -> RecipientOut:
 
 
 @router.patch("/recipients/{id}", dependencies=[ADMIN], summary="Change one", responses=documented(400, 404, 413, 422))
-def change(id: RowId, body: PersonChanges, door: Door) -> RecipientOut:
+def change(id: RowId, body: PersonChanges, door: Door, by: By) -> RecipientOut:
     row, changes = door.directory.get(id), body.given()
     if row is not None:
         door.scope.require(row.bot, "recipient", id)
     if row is not None and row.chat_id is None and changes.get("status", "not_started") != "not_started":
         raise NotConnected()
+    if row is not None:
+        door.record.about_to("person.changed", by, subject=id, bot=row.bot, fields=sorted(changes))
     if row is None or door.directory.change(id, changes) is None:
         raise NotFound("recipient", id)
     return read(id, door)
@@ -131,6 +134,7 @@ def change(id: RowId, body: PersonChanges, door: Door) -> RecipientOut:
 def delete(
     id: RowId,
     door: Door,
+    by: By,
     erase: Annotated[bool, Query(description="past deliveries keep their outcome and lose the person")] = False,
 ) -> None:
     """Taken out, somebody gets nothing any more. Erased, nothing in our databases says that they ever did."""
@@ -139,5 +143,8 @@ def delete(
         door.scope.require(row.bot, "recipient", id)
     elif door.scope.allowed is not None:  # of whom nobody knows whose they were, only who may erase everywhere can tell
         raise NotFound("recipient", id)
+    if row is not None or erase:  # somebody who was taken out may still be erased
+        what = "person.erased" if erase else "person.removed"
+        door.record.about_to(what, by, subject=id, bot=row.bot if row else "")
     if not (door.directory.erase(id) if erase else door.directory.delete(id)):
         raise NotFound("recipient", id)
