@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from broadcast_api.domain.approval import subject
 from broadcast_api.domain.broadcast import Broadcast, Status
 from broadcast_api.domain.call import Actor, Call
 from broadcast_api.domain.draft import Draft
@@ -15,6 +16,7 @@ from broadcast_api.domain.errors import (
     KeyReused,
     NobodyToResendTo,
     NobodyUnconfirmed,
+    NotApproved,
     NotAtRest,
     NotCreated,
     NotFound,
@@ -31,6 +33,7 @@ from broadcast_contracts import Answer, File, FileKind
 
 AUDIENCE = UUID(int=7)
 CALL = Call(Actor("Petrova", "HR"), "req-1")
+SECOND = Call(Actor("Belov", id="local:belov"))
 COUNTS = {"total": 3}
 
 
@@ -47,9 +50,16 @@ def edit(broadcast: Broadcast, name: str = "Новое") -> None:
     broadcast.edit(replace(broadcast.draft, name=name), CALL)
 
 
+def approve(broadcast: Broadcast) -> None:
+    now = subject(broadcast.draft, [], broadcast.writers, broadcast.written_at)
+    broadcast.approve(now.digest, now, SECOND)
+
+
 COMMANDS: dict[str, Callable[[Broadcast], object]] = {
     "edit": edit,
     "attach": lambda broadcast: broadcast.attach(FILE, 10, CALL),
+    "approve": approve,
+    "withdraw": lambda broadcast: broadcast.withdraw_approval(CALL),
     "delete": lambda broadcast: broadcast.delete(CALL),
     "test": lambda broadcast: broadcast.request_test(5, CALL),
     "send": lambda broadcast: broadcast.send("Все", CALL),
@@ -77,19 +87,21 @@ PATHS = {
     "deleted": ["delete"],
 }
 ALLOWED: dict[str, set[str]] = {
-    "created": {"edit", "attach", "delete", "test", "send"},
+    "created": {"edit", "attach", "approve", "delete", "test", "send"},
     "sending": {"stop"},
     "stopping": set(),
     "stopped": {"resume", "recall", "answer"},
     "resumed": {"stop"},
     "sent": {"recall", "answer", "resend"},
     "recalling": set(),
-    "created again": {"edit", "attach", "delete", "test", "send"},
+    "created again": {"edit", "attach", "approve", "delete", "test", "send"},
     "deleted": set(),
 }
 REFUSALS: dict[str, type[Refused]] = {
     "edit": NotCreated,
     "attach": NotCreated,
+    "approve": NotCreated,
+    "withdraw": NotCreated,
     "delete": NotCreated,
     "test": NotCreated,
     "send": NotCreated,
@@ -120,6 +132,7 @@ def test_a_command_does_exactly_one_thing_or_is_refused(state: str) -> None:
         expected: dict[str, type[Refused]] = {
             "deleted": NotFound,
             "stopping": AlreadyStopping if name == "stop" else REFUSALS[name],
+            **({"created": NotApproved, "created again": NotApproved} if name == "withdraw" else {}),
         }
         with pytest.raises(expected.get(state, REFUSALS[name])):
             command(broadcast)

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from eventsourcing.domain import AggregateEvent
 
+from broadcast_api.domain.approval import subject
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast
 from broadcast_api.domain.call import SYSTEM, Actor, Call
@@ -28,6 +29,7 @@ from broadcast_contracts import Actor as PublicActor
 
 COUNTS = {"total": 3, "delivered": 2, "pending": 1}
 BY = Call(by=Actor("Анна", "press office"))
+SECOND = Call(by=Actor("Олег", id="local:oleg"))
 
 
 PICTURE = File(sha256="0a" * 32, name="a.png", kind=FileKind.PHOTO, media_type="image/png", size=9)
@@ -46,6 +48,9 @@ def a_life() -> list[AggregateEvent]:
     broadcast.edit(replace(broadcast.draft, name="new name"), BY)
     broadcast.attach(PICTURE, 10, BY)
     broadcast.request_test(7, BY)
+    now = subject(broadcast.draft, [], broadcast.writers, broadcast.written_at)
+    broadcast.approve(now.digest, now, SECOND)
+    broadcast.withdraw_approval(BY)
     broadcast.send("all", BY)
     broadcast.record_frozen(1, 3, 1)
     broadcast.stop("content_refused", "can't parse", SYSTEM)
@@ -73,7 +78,7 @@ def test_every_public_event_is_told_by_some_stored_one() -> None:
 
 
 def test_versions_are_those_of_the_aggregate() -> None:
-    assert [event.version for event in public()] == [1, 2, *range(1, 17)][: len(a_life())]
+    assert [event.version for event in public()] == [1, 2, *range(1, 19)][: len(a_life())]
 
 
 def test_an_event_says_who_did_it_or_that_it_was_the_system() -> None:

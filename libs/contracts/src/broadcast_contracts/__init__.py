@@ -7,8 +7,10 @@ from broadcast_contracts.dead import ParkedV1
 from broadcast_contracts.envelope import Malformed, Message, decode, encode, headers
 from broadcast_contracts.events import (
     Actor,
+    ApprovalWithdrawnV1,
     AudienceFrozenV1,
     AudienceRef,
+    BroadcastApprovedV1,
     BroadcastCreatedV1,
     BroadcastDeletedV1,
     BroadcastEditedV1,
@@ -44,6 +46,8 @@ from broadcast_contracts.outcomes import Answer, Outcome
 PUBLIC_EVENTS: tuple[type[BroadcastEvent], ...] = (
     BroadcastCreatedV1,
     BroadcastEditedV1,
+    BroadcastApprovedV1,
+    ApprovalWithdrawnV1,
     BroadcastDeletedV1,
     TestRequestedV1,
     SendingStartedV1,
@@ -93,9 +97,11 @@ __all__ = [
     "Actor",
     "Answer",
     "AnswerV1",
+    "ApprovalWithdrawnV1",
     "AudienceFrozenV1",
     "AudienceRef",
     "BatchKey",
+    "BroadcastApprovedV1",
     "BroadcastCreatedV1",
     "BroadcastDeletedV1",
     "BroadcastEditedV1",

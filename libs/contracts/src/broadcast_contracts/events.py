@@ -104,6 +104,23 @@ class BroadcastEditedV1(BroadcastEvent):
     attachments: tuple[File, ...] = Field((), max_length=MOST_FILES)
 
 
+class BroadcastApprovedV1(BroadcastEvent):
+    """A second person (`by`) approved it for its audience as both were at this moment.
+
+    The approval holds until it is withdrawn, the broadcast is `edited` or `recalled`, or its audience is defined anew.
+    """
+
+    type: ClassVar[str] = "broadcasts.event.approved.v1"
+    name: ClassVar[str] = "approved"
+
+
+class ApprovalWithdrawnV1(BroadcastEvent):
+    """The approval holds no longer."""
+
+    type: ClassVar[str] = "broadcasts.event.approval_withdrawn.v1"
+    name: ClassVar[str] = "approval_withdrawn"
+
+
 class BroadcastDeletedV1(BroadcastEvent):
     """It was deleted while created: nothing follows."""
 

@@ -108,7 +108,8 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
 
     metrics = Metrics(background)
     wake = background.wake if background else _nobody
-    broadcasts = Broadcasts(store, views, directory, Doubts(database), settings.bots, wake)
+    doubts, above = Doubts(database), settings.approval_above
+    broadcasts = Broadcasts(store, views, directory, doubts, settings.bots, wake, above)
     limits = Limits(settings.attachment_max_bytes, settings.attachments_max, settings.attachment_types)
     services = Services(
         bots=settings.bots,

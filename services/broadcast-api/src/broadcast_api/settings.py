@@ -79,6 +79,9 @@ class Settings(BaseSettings, NatsSettings):
     attachment_types: Annotated[tuple[str, ...], NoDecode] = Field(USUAL, description="media types")
     attachment_grace_seconds: PositiveFloat = Field(3600, description="a file that nothing uses is kept for so long")
     groups: bool = Field(False, description="groups and channels may be recipients, too")
+    approval_above: int | None = Field(
+        None, ge=0, description="reachable people that a broadcast may have without approval; unset: any number"
+    )
     public_url: str = Field("", pattern=r"^(https?://[^/\s]+)?$", description="the console as browsers see it")
     session_seconds: PositiveFloat = Field(28_800, description="how long somebody stays signed in to the console")
     oidc_issuer: str = Field("", pattern=r"^(https?://\S+)?$", description="without it: local accounts")

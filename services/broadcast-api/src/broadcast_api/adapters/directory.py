@@ -157,6 +157,15 @@ class Directory:
             somebody = exists().where(recipients.c.bot == bot, condition(rule))
             return bool(connection.scalar(select(somebody)))
 
+    def more_than(self, number: int, bot: str, audience_id: UUID, definition: Definition) -> bool:
+        """Whether the audience holds more reachable people than this; raises `BadDefinition`."""
+        with self._database.read() as connection:
+            rule = resolve(connection, bot, audience_id, definition)
+            reachable = recipients.c.status == "active"
+            one_more = select(recipients.c.id).where(recipients.c.bot == bot, reachable, condition(rule))
+            found = one_more.offset(number).limit(1)  # counts no further than it must
+            return connection.scalar(found) is not None
+
     def reach(
         self, bot: str, audience_id: UUID, definition: Definition, members: Sequence[int] | None, sample: int
     ) -> Reach:

@@ -93,10 +93,15 @@ class Provider:
         return self._principal(claims)
 
     def principal_of_bearer(self, token: str) -> Principal:
-        """Whose access token this is; raises `BadToken`."""
+        """Whose access token this is; raises `BadToken`.
+
+        A client that stands for nobody but itself has its own id as the subject (RFC 9068, 2.2).
+        """
         if not self._settings.audience:
             raise BadToken("no audience is set: bearer JWTs are not taken")
-        return self._principal(self._verified(token, self._settings.audience))
+        claims = self._verified(token, self._settings.audience)
+        itself = claims["sub"] in (claims.get("client_id"), claims.get("azp"))
+        return self._principal(claims, "client" if itself else "oidc")
 
     def _verified(self, token: str, audience: str, nonce: str | None = None) -> dict[str, Any]:
         if len(token) > TOKEN_MAX:
@@ -128,14 +133,14 @@ class Provider:
                 raise
             return jwt.decode(token, fresh, algorithms=ALGORITHMS)
 
-    def _principal(self, claims: Mapping[str, Any]) -> Principal:
+    def _principal(self, claims: Mapping[str, Any], kind: str = "oidc") -> Principal:
         names = {"name": "name", "position": "position", "roles": "roles", **self._settings.claims}
         roles: dict[str, frozenset[Role]] = {}
         for value in _listed(_at(claims, names["roles"])):
             for bot, held in self._grants.get(value, {}).items():
                 roles[bot] = roles.get(bot, frozenset()) | held
         name = str(_at(claims, names["name"]) or claims["sub"])
-        return Principal(f"oidc:{claims['sub']}", name[:200], str(_at(claims, names["position"]) or "")[:200], roles)
+        return Principal(f"{kind}:{claims['sub']}", name[:200], str(_at(claims, names["position"]) or "")[:200], roles)
 
     def _described(self) -> dict[str, Any]:
         self._key_set()

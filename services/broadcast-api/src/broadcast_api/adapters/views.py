@@ -103,6 +103,8 @@ def apply(connection: Connection, event: AggregateEvent, batch_size: int) -> Non
             return
         case Broadcast.Edited():
             _broadcast(connection, event, **_content(event))
+        case Broadcast.Approved() | Broadcast.ApprovalWithdrawn():
+            _broadcast(connection, event)
         case Broadcast.TestRequested():
             _broadcast(connection, event)
             _test(connection, event, at)

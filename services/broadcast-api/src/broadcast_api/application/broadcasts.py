@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
+from broadcast_api.application.approval import SecondPerson, Standing
 from broadcast_api.application.draft import checked
 from broadcast_api.application.obey import obey
 from broadcast_api.application.ports import Conflict, Doubts, People, ReadModels, Store
@@ -35,6 +36,7 @@ class Broadcasts:
     """Every command answers the aggregate as it stands afterwards, and the read models show it already.
 
     `expected` is the version that the caller saw. All may raise `NotFound`, `KeyReused`, `Stale` and `Busy`.
+    `approval_above` so many reachable people a second person has to approve; None: never.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class Broadcasts:
         doubts: Doubts,
         bots: Collection[str],
         wake: Callable[[], None],
+        approval_above: int | None = None,
     ) -> None:
         self._store, self._views, self._people, self._doubts = store, views, people, doubts
         self._bots, self._wake = bots, wake
+        self._second = SecondPerson(store, people, approval_above)
 
     def create(self, bot: str, draft: Draft, call: Call, *, text_needed: bool = True) -> Broadcast:
         """Draw one up; without `text_needed` it may be one of files alone, which are attached afterwards."""
@@ -91,6 +95,20 @@ class Broadcasts:
         broadcast = self.obey(id, decide, call, None)
         return broadcast.test_of_key[call.key] if call.key else broadcast.tests
 
+    def approve(self, id: UUID, seen: str, call: Call, expected: int | None = None) -> Broadcast:
+        """As a second person; `seen` is the digest of what was looked at."""
+        return self.obey(
+            id, lambda broadcast: broadcast.approve(seen, self._second.subject(broadcast), call), call, expected
+        )
+
+    def withdraw_approval(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
+        """Whoever gave it."""
+        return self.obey(id, lambda broadcast: broadcast.withdraw_approval(call), call, expected)
+
+    def standing(self, id: UUID) -> Standing:
+        """How the approval of a broadcast stands, which the caller must be allowed to see; raises `NotFound`."""
+        return self._second.standing(self._store.broadcast(id))
+
     def send(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
         """Open a new run."""
 
@@ -101,6 +119,7 @@ class Broadcasts:
                 raise AudienceArchived
             if not self._people.anybody(audience.bot, audience.id, audience.definition):
                 raise AudienceEmpty(audience=audience.name)
+            self._second.require(broadcast, audience)
 
         return self.obey(id, decide, call, expected)
 

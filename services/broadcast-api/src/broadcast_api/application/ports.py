@@ -68,3 +68,7 @@ class People(Protocol):
     def anybody(self, bot: str, audience_id: UUID, definition: Definition) -> bool:
         """Whether the audience holds anybody at all, reachable or not; raises `BadDefinition`."""
         ...
+
+    def more_than(self, number: int, bot: str, audience_id: UUID, definition: Definition) -> bool:
+        """Whether the audience holds more reachable people than this; raises `BadDefinition`."""
+        ...

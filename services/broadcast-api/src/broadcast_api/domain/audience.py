@@ -1,5 +1,6 @@
 """An audience: a named way to say who gets a broadcast. It is resolved to people when sending starts."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,9 @@ class Audience(Aggregate):
         definition: Definition
         members: list[int]
 
+        def assign(self, aggregate: "Audience") -> None:
+            aggregate.redefined(self)
+
     class Edited(Event):
         """`members` is None when the list did not change."""
 
@@ -42,6 +46,8 @@ class Audience(Aggregate):
         members: list[int] | None
 
         def assign(self, aggregate: "Audience") -> None:
+            if self.members is not None or self.definition != aggregate.definition:
+                aggregate.redefined(self)
             aggregate.name, aggregate.definition = self.name, self.definition
 
     class Archived(Event):
@@ -54,6 +60,13 @@ class Audience(Aggregate):
         self.bot, self.name, self.definition = bot, name, definition
         self.archived = False
         self.handled: dict[str, str] = {}
+        self.defined = 0
+        self.hands: dict[str, datetime] = {}
+
+    def redefined(self, event: "Audience.Event | Audience.Created") -> None:
+        """Who is in it may be somebody else from this version (`defined`) on; `hands` did so last at these times."""
+        self.defined = event.originator_version
+        self.hands = {**self.hands, (event.by or {}).get("id", ""): event.timestamp}
 
     @classmethod
     def create(

@@ -1,20 +1,21 @@
 """A broadcast: what may be done with it in which state. Rules stand in the commands; events only assign."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
+from broadcast_api.domain.approval import Approval, Subject
 from broadcast_api.domain.call import SYSTEM, Call, Obeyed, already_obeyed
 from broadcast_api.domain.draft import FIELDS, Draft
 from broadcast_api.domain.errors import (
-    AlreadyAttached,
     AlreadyStopping,
+    ApprovalOfAnother,
     NobodyToResendTo,
     NobodyUnconfirmed,
+    NotApproved,
     NotAtRest,
     NotCreated,
     NotFound,
@@ -23,8 +24,6 @@ from broadcast_api.domain.errors import (
     NotSending,
     NotSent,
     NotStopped,
-    OtherFiles,
-    TooManyFiles,
     WrongState,
 )
 from broadcast_contracts import Answer, File
@@ -63,6 +62,9 @@ class Broadcast(Aggregate):
         pictures_as_files: bool = False
         files: Stated = ()
 
+        def assign(self, aggregate: "Broadcast") -> None:
+            aggregate.written(self)
+
     class Edited(Event):
         """The whole new state of what can be edited."""
 
@@ -77,12 +79,28 @@ class Broadcast(Aggregate):
         files: Stated = ()
 
         def assign(self, aggregate: "Broadcast") -> None:
-            aggregate.draft = draft_of(self)
+            aggregate.draft, aggregate.approval = draft_of(self), None
+            aggregate.written(self)
 
     class FilesChanged(Edited):
         """A file was attached, renamed, moved or taken away; of the whole state only `files` differs."""
 
         TOPIC = "broadcast.files_changed"
+
+    class Approved(Event):
+        """By a second person; `digest` is that of a `Subject`. An edit voids it, and so does a recall."""
+
+        TOPIC = "broadcast.approved"
+        digest: str
+
+        def assign(self, aggregate: "Broadcast") -> None:
+            aggregate.approval = Approval(self.digest, self.by or {}, self.timestamp)
+
+    class ApprovalWithdrawn(Event):
+        TOPIC = "broadcast.approval_withdrawn"
+
+        def assign(self, aggregate: "Broadcast") -> None:
+            aggregate.approval = None
 
     class Deleted(Event):
         TOPIC = "broadcast.deleted"
@@ -189,7 +207,7 @@ class Broadcast(Aggregate):
         counts: dict[str, int]
 
         def assign(self, aggregate: "Broadcast") -> None:
-            aggregate.status = Status.CREATED
+            aggregate.status, aggregate.approval = Status.CREATED, None
 
     def __init__(
         self,
@@ -210,6 +228,14 @@ class Broadcast(Aggregate):
         self.run = self.leg = self.tests = self.frozen_run = 0
         self.handled: dict[str, str] = {}
         self.test_of_key: dict[str, int] = {}
+        self.approval: Approval | None = None
+        self.writers: frozenset[str] = frozenset()
+        self.written_at = self.created_on
+
+    def written(self, event: "Broadcast.Event | Broadcast.Created") -> None:
+        """Remember who drew it up or changed it: none of them is a second person."""
+        self.writers |= {(event.by or {}).get("id", "")}
+        self.written_at = event.timestamp
 
     @classmethod
     def create(cls, id: UUID, *, bot: str, draft: Draft, call: Call) -> "Broadcast":
@@ -228,45 +254,46 @@ class Broadcast(Aggregate):
 
     def attach(self, file: File, most: int, call: Call) -> None:
         """Put a file behind the others, `most` files altogether; the same bytes once."""
-        self._require(Status.CREATED, NotCreated)
-        for other in self.draft.files:
-            if other.sha256 == file.sha256:
-                raise AlreadyAttached(name=other.name)
-        self.room_for_file(most)
-        self._change_files((*self.draft.files, file), call)
+        self._change_files(lambda draft: draft.with_file(file, most), call)
 
     def file(self, sha256: str) -> File:
         """An attached file that may be changed; raises `NotFound`."""
         self._require(Status.CREATED, NotCreated)
-        for file in self.draft.files:
-            if file.sha256 == sha256:
-                return file
-        raise NotFound("attachment", sha256)
+        return self.draft.file(sha256)
 
     def room_for_file(self, most: int) -> None:
         """Raises what `attach` would raise whatever the file is."""
         self._require(Status.CREATED, NotCreated)
-        if len(self.draft.files) >= most:
-            raise TooManyFiles(most=most)
+        self.draft.room_for_file(most)
 
     def rename_file(self, sha256: str, name: str, call: Call) -> None:
         """What recipients see."""
-        file = self.file(sha256)
-        renamed = file.model_copy(update={"name": name})
-        self._change_files(tuple(renamed if other is file else other for other in self.draft.files), call)
+        self._change_files(lambda draft: draft.with_file_named(sha256, name), call)
 
     def remove_file(self, sha256: str, call: Call) -> None:
         """Take a file away."""
-        file = self.file(sha256)
-        self._change_files(tuple(other for other in self.draft.files if other is not file), call)
+        self._change_files(lambda draft: draft.without_file(sha256), call)
 
     def order_files(self, order: list[str], call: Call) -> None:
         """Show the files in this order, which must name each of them once."""
+        self._change_files(lambda draft: draft.with_files_in_order(order), call)
+
+    def approve(self, seen: str, subject: Subject, call: Call) -> None:
+        """As a second person, what was seen (a digest): it must be what there is. Once is enough."""
         self._require(Status.CREATED, NotCreated)
-        by_id = {file.sha256: file for file in self.draft.files}
-        if sorted(order) != sorted(by_id):
-            raise OtherFiles(files=list(by_id))
-        self._change_files(tuple(by_id[id] for id in order), call)
+        self._require_something()
+        subject.require_second(call.by)
+        if seen != subject.digest:
+            raise ApprovalOfAnother
+        if self.approval is None or self.approval.digest != seen:
+            self.trigger_event(self.Approved, digest=seen, **call.fields())
+
+    def withdraw_approval(self, call: Call) -> None:
+        """Whoever gave it."""
+        self._require(Status.CREATED, NotCreated)
+        if self.approval is None:
+            raise NotApproved
+        self.trigger_event(self.ApprovalWithdrawn, **call.fields())
 
     def delete(self, call: Call) -> None:
         """Throw it away."""
@@ -347,9 +374,10 @@ class Broadcast(Aggregate):
         if run == self.run and self.status is Status.RECALLING:
             self.trigger_event(self.Recalled, run=run, counts=counts, **SYSTEM.fields())
 
-    def _change_files(self, files: tuple[File, ...], call: Call) -> None:
-        if files != self.draft.files:
-            self.trigger_event(self.FilesChanged, **replace(self.draft, files=files).stated(), **call.fields())
+    def _change_files(self, change: Callable[[Draft], Draft], call: Call) -> None:
+        self._require(Status.CREATED, NotCreated)
+        if (draft := change(self.draft)) != self.draft:
+            self.trigger_event(self.FilesChanged, **draft.stated(), **call.fields())
 
     def _require_something(self) -> None:
         if self.draft.is_empty:

@@ -1,10 +1,11 @@
 """What officials write and attach: everything of a broadcast that can be edited."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from broadcast_api.domain.errors import AlreadyAttached, NotFound, OtherFiles, TooManyFiles
 from broadcast_contracts import Content, File, FileKind, ParseMode
 
 FIELDS = (
@@ -46,6 +47,44 @@ class Draft:
         return tuple(
             file.model_copy(update=as_document) if file.kind is FileKind.PHOTO else file for file in self.files
         )
+
+    def file(self, sha256: str) -> File:
+        """An attached file; raises `NotFound`."""
+        for file in self.files:
+            if file.sha256 == sha256:
+                return file
+        raise NotFound("attachment", sha256)
+
+    def room_for_file(self, most: int) -> None:
+        """Raises `TooManyFiles` where there is none."""
+        if len(self.files) >= most:
+            raise TooManyFiles(most=most)
+
+    def with_file(self, file: File, most: int) -> "Draft":
+        """With a file behind the others, `most` files altogether; the same bytes once."""
+        for other in self.files:
+            if other.sha256 == file.sha256:
+                raise AlreadyAttached(name=other.name)
+        self.room_for_file(most)
+        return replace(self, files=(*self.files, file))
+
+    def with_file_named(self, sha256: str, name: str) -> "Draft":
+        """With another name of a file; raises `NotFound`."""
+        file = self.file(sha256)
+        renamed = file.model_copy(update={"name": name})
+        return replace(self, files=tuple(renamed if other is file else other for other in self.files))
+
+    def without_file(self, sha256: str) -> "Draft":
+        """Raises `NotFound`."""
+        file = self.file(sha256)
+        return replace(self, files=tuple(other for other in self.files if other is not file))
+
+    def with_files_in_order(self, order: list[str]) -> "Draft":
+        """`order` must name each file once; raises `OtherFiles`."""
+        by_id = {file.sha256: file for file in self.files}
+        if sorted(order) != sorted(by_id):
+            raise OtherFiles(files=list(by_id))
+        return replace(self, files=tuple(by_id[id] for id in order))
 
     def content(self) -> Content:
         """What recipients are sent; raises ValueError where that is nothing."""

@@ -110,6 +110,42 @@ class NotSent(WrongState):
     code = "not_sent"
 
 
+class ApprovalNeeded(Refused):
+    """More people than `above` would get it, and no second person has approved it."""
+
+    code = "approval_needed"
+
+
+class ApprovalVoid(ApprovalNeeded):
+    """It was approved, and its audience has been changed since."""
+
+    code = "approval_void"
+
+
+class OwnApproval(Refused):
+    """Whoever drew it up, changed it, or changed its audience afterwards is no second person."""
+
+    code = "own_approval"
+
+
+class NotAPerson(Refused):
+    """A key or a program cannot take the place of a second person."""
+
+    code = "not_a_person"
+
+
+class ApprovalOfAnother(Refused):
+    """What was seen is not what there is now."""
+
+    code = "approval_of_another"
+
+
+class NotApproved(Refused):
+    """There is no approval to withdraw."""
+
+    code = "not_approved"
+
+
 class NobodyUnconfirmed(Refused):
     """There is nobody to decide about."""
 

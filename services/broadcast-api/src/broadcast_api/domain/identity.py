@@ -28,9 +28,19 @@ Roles = Mapping[str, frozenset[Role]]
 """By bot; `*` stands for all bots."""
 
 
+PEOPLE = ("local:", "oidc:")
+"""How the ids of those begin who signed in themselves, or whose token their provider vouches for."""
+
+
+def is_person(id: str) -> bool:
+    """Whether a principal is somebody, and not an API key or the service account of a program."""
+    return id.startswith(PEOPLE)
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody whose credentials were checked. `id` says where from: `local:anna`, `key:5f…`, `oidc:<sub>`."""
+    """Somebody whose credentials were checked. `id` says where from: `local:anna`, `oidc:<sub>`, `key:5f…`,
+    `client:<sub>`."""
 
     id: str
     name: str

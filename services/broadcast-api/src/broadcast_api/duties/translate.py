@@ -12,8 +12,10 @@ from broadcast_api.domain.broadcast import Broadcast, draft_of
 from broadcast_contracts import (
     Actor,
     Answer,
+    ApprovalWithdrawnV1,
     AudienceFrozenV1,
     AudienceRef,
+    BroadcastApprovedV1,
     BroadcastCreatedV1,
     BroadcastDeletedV1,
     BroadcastEditedV1,
@@ -43,6 +45,10 @@ def translate(event: AggregateEvent) -> BroadcastEvent | None:
             return BroadcastCreatedV1(**_common(event), bot=event.bot, **_content(event))
         case Broadcast.Edited():
             return BroadcastEditedV1(**_common(event), **_content(event))
+        case Broadcast.Approved():
+            return BroadcastApprovedV1(**_common(event))
+        case Broadcast.ApprovalWithdrawn():
+            return ApprovalWithdrawnV1(**_common(event))
         case Broadcast.Deleted():
             return BroadcastDeletedV1(**_common(event))
         case Broadcast.TestRequested():

@@ -120,7 +120,7 @@ def show(door: Services, id: UUID, language: Language, response: Response) -> Br
     if row is None:
         raise NotFound("broadcast", id)
     response.headers["ETag"] = etag(row.version)
-    return broadcast_out(row, language)
+    return broadcast_out(row, language, door.broadcasts.standing(id))
 
 
 @contextmanager
@@ -132,5 +132,5 @@ def current_state_when_stale(door: Services, id: UUID, language: Language) -> It
         row = door.queries.broadcast(id)
         if row is None:
             raise NotFound("broadcast", id) from error
-        current = broadcast_out(row, language).model_dump(mode="json")
+        current = broadcast_out(row, language, door.broadcasts.standing(id)).model_dump(mode="json")
         raise Problem(412, "stale", {"ETag": etag(row.version)}, version=row.version, current=current) from error

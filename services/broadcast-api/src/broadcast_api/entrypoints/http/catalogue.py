@@ -138,6 +138,57 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
         "en": ("Nobody to resend to", "Whoever did not get it cannot be reached now either."),
         "ru": ("Некому отправлять повторно", "Все, кто не получил рассылку, и сейчас недоступны."),
     },
+    "approval_needed": {
+        "en": (
+            "Needs the approval of a second person",
+            "More than {above} people would get it. Have somebody with the role “approver” approve it, who neither "
+            "drew it up nor changed it, and send it then.",
+        ),
+        "ru": (
+            "Нужно согласование второго сотрудника",
+            "Получателей больше {above}. Попросите согласовать рассылку сотрудника с ролью «approver», который её не "
+            "создавал и не менял, и отправьте её после этого.",
+        ),
+    },
+    "approval_void": {
+        "en": (
+            "Needs to be approved again",
+            "The audience was changed after the broadcast had been approved. Have a second person approve it as it is.",
+        ),
+        "ru": (
+            "Нужно согласовать заново",
+            "После согласования рассылки изменили её аудиторию. Попросите второго сотрудника согласовать её снова.",
+        ),
+    },
+    "own_approval": {
+        "en": (
+            "Not your own",
+            "You drew it up or changed it, or its audience. Somebody else with the role “approver” has to approve it.",
+        ),
+        "ru": (
+            "Своё согласовать нельзя",
+            "Вы создавали или меняли эту рассылку либо её аудиторию. Согласовать её должен другой сотрудник с ролью "
+            "«approver».",
+        ),
+    },
+    "not_a_person": {
+        "en": (
+            "Approved by people only",
+            "An API key or a program cannot approve. Somebody with the role “approver” does it in the console.",
+        ),
+        "ru": (
+            "Согласует только человек",
+            "Ключ API и программа согласовать не могут. Это делает в консоли сотрудник с ролью «approver».",
+        ),
+    },
+    "approval_of_another": {
+        "en": ("Changed meanwhile", "It was changed after you had seen it. Look at it again before you approve it."),
+        "ru": ("Уже изменено", "Рассылку изменили после того, как вы её открыли. Посмотрите её ещё раз и согласуйте."),
+    },
+    "not_approved": {
+        "en": ("Nothing to withdraw", "The broadcast is not approved."),
+        "ru": ("Отзывать нечего", "Рассылка не согласована."),
+    },
     "audience_empty": {
         "en": ("Audience is empty", "The audience is empty: nobody would get the broadcast."),
         "ru": ("Аудитория пуста", "Аудитория пуста: рассылку никто не получит."),

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from broadcast_api.entrypoints.http import (
+    approvals,
     attachments,
     audiences,
     audit,
@@ -32,6 +33,7 @@ An ETag is the version of what you read: send it back in `If-Match`."""
 
 MODULES = (
     broadcasts,
+    approvals,
     attachments,
     trials,
     deliveries,

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from broadcast_api.adapters.queries import COUNTS, utc
+from broadcast_api.application.approval import Standing
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.draft import Draft
 from broadcast_api.entrypoints.http.catalogue import STATUS_LABELS, Language
@@ -108,6 +109,22 @@ class CallOut(BaseModel):
     text: bool = Field(description="whether it carries the text, as a message or as a caption")
 
 
+class Approved(BaseModel):
+    """Who approved it, and when."""
+
+    by: Actor
+    at: datetime
+
+
+class ApprovalOut(BaseModel):
+    """The approval of a second person, which an edit of the broadcast or of its audience's definition voids."""
+
+    digest: str = Field(description="of the content, the options, the files and the audience: what is approved")
+    needed: bool = Field(description="more people would get it than `above`: Send is refused until it is `given`")
+    above: int | None = Field(description="so many reachable people need no approval; null: any number")
+    given: Approved | None
+
+
 class BroadcastOut(BaseModel):
     """`counts` are those of the latest run; total = delivered + failed + unconfirmed + skipped + pending."""
 
@@ -135,6 +152,7 @@ class BroadcastOut(BaseModel):
     counts: Counts
     audience_frozen: bool = Field(description="false while the people of the latest run are still being written down")
     version: int = Field(description="also the ETag")
+    approval: ApprovalOut | None = Field(None, description="null in lists")
 
 
 def attachment_out(id: UUID, file: File) -> AttachmentOut:
@@ -156,7 +174,18 @@ def calls_out(calls: Sequence[Call]) -> list[CallOut]:
     ]
 
 
-def broadcast_out(row: Any, language: Language) -> BroadcastOut:
+def approval_out(standing: Standing) -> ApprovalOut:
+    """How the approval of a broadcast stands."""
+    given = standing.given
+    return ApprovalOut(
+        digest=standing.subject.digest,
+        needed=standing.needed,
+        above=standing.above,
+        given=None if given is None else Approved(by=Actor(**given.by), at=given.at),
+    )
+
+
+def broadcast_out(row: Any, language: Language, standing: Standing | None = None) -> BroadcastOut:
     """Show a row of `Queries.broadcast`."""
     counts = {name: getattr(row, name) for name in COUNTS}
     counts["pending"] = max(0, row.total - row.delivered - row.failed - row.unconfirmed - row.skipped)
@@ -188,4 +217,5 @@ def broadcast_out(row: Any, language: Language) -> BroadcastOut:
         counts=Counts(**counts),
         audience_frozen=bool(row.frozen),
         version=row.version,
+        approval=None if standing is None else approval_out(standing),
     )
