@@ -37,22 +37,20 @@ class SecondPerson:
 
     def require(self, broadcast: Broadcast, audience: Audience) -> None:
         """Before it is sent: raises `ApprovalNeeded` and `ApprovalVoid`."""
-        if not self._needed(audience) or self._given(broadcast, self.subject(broadcast)):
+        if not self._needed(audience):
             return
-        refusal = ApprovalNeeded if broadcast.approval is None else ApprovalVoid
-        raise refusal(above=self._above)
+        if broadcast.approval is None:
+            raise ApprovalNeeded(above=self._above)
+        if broadcast.approval.digest != self.subject(broadcast).digest:
+            raise ApprovalVoid(above=self._above)
 
     def standing(self, broadcast: Broadcast) -> Standing:
         """Whether it is needed is asked only before it is sent."""
-        now = self.subject(broadcast)
-        before = broadcast.status is Status.CREATED and not broadcast.deleted
-        needed = before and self._needed(self._store.audience(broadcast.draft.audience_id))
-        return Standing(now, needed, self._given(broadcast, now), self._above)
-
-    def _given(self, broadcast: Broadcast, now: Subject) -> Approval | None:
-        """What was sent stays approved, whatever became of its audience."""
-        given = broadcast.approval
-        return given if given and (broadcast.status is not Status.CREATED or given.digest == now.digest) else None
+        now, given = self.subject(broadcast), broadcast.approval
+        if broadcast.status is not Status.CREATED:  # what was sent stays approved, whatever became of its audience
+            return Standing(now, False, given, self._above)
+        needed = self._needed(self._store.audience(broadcast.draft.audience_id))
+        return Standing(now, needed, given if given and given.digest == now.digest else None, self._above)
 
     def _needed(self, audience: Audience) -> bool:
         if self._above is None:

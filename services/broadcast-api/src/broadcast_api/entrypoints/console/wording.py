@@ -48,6 +48,8 @@ WHAT_HAPPENED = {
     "created": N_("Created"),
     "edited": N_("Edited"),
     "files_changed": N_("Files changed"),
+    "approved": N_("Approved"),
+    "approval_withdrawn": N_("Approval withdrawn"),
     "test_requested": N_("Test message sent"),
     "sending_started": N_("Sending started"),
     "audience_frozen": N_("Recipients written down"),
