@@ -10,6 +10,7 @@ from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from broadcast_contracts import BatchKey, LedgerRecord, Malformed, decode_record, encode
 from broadcast_contracts.topology import Stream, ledger_subject
+from broadcast_delivery.logs import of_batch
 from broadcast_delivery.ports import Conflict, Entry
 
 log = logging.getLogger(__name__)
@@ -47,10 +48,10 @@ class JetStreamLedger:
             except APIError as error:
                 refused = error.err_code in WRONG_LAST_SEQUENCE
                 if not refused:
-                    log.warning("ledger_append_failed", extra={"batch": str(key), "error": str(error)})
+                    log.warning("ledger_append_failed", extra={**of_batch(key), "error": str(error)})
             except UNREACHABLE as error:
                 refused = False
-                log.warning("ledger_unreachable", extra={"batch": str(key), "error": str(error)})
+                log.warning("ledger_unreachable", extra={**of_batch(key), "error": str(error)})
             # A refusal may be the echo of our own append whose acknowledgement was lost: look for the nonce.
             later = await self._read_from(key, expected + 1)
             for entry in later:
@@ -68,7 +69,7 @@ class JetStreamLedger:
             except NotFoundError:
                 return entries
             except (APIError, *UNREACHABLE) as error:
-                log.warning("ledger_unreachable", extra={"batch": str(key), "error": str(error)})
+                log.warning("ledger_unreachable", extra={**of_batch(key), "error": str(error)})
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if message.seq is None or message.data is None:
@@ -80,5 +81,5 @@ class JetStreamLedger:
         try:
             return decode_record(body)
         except Malformed as error:
-            log.error("ledger_record_malformed", extra={"batch": str(key), "error": str(error)})
+            log.error("ledger_record_malformed", extra={**of_batch(key), "error": str(error)})
             return None

@@ -8,6 +8,7 @@ from nats.js import JetStreamContext
 
 from broadcast_contracts import Message, ParkedV1, encode, headers
 from broadcast_contracts.topology import dead_subject
+from broadcast_delivery import tracing
 
 PUBLISH_TIMEOUT_SECONDS = 5
 
@@ -22,12 +23,15 @@ async def publish(
     about: str | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> int:
-    """Store a message and answer its stream sequence; `extra` adds JetStream's own headers. Raises nats-py's errors."""
+    """Store a message and answer its stream sequence; `extra` adds JetStream's own headers. Raises nats-py's errors.
+
+    It carries the current span, where there is one.
+    """
+    attributes = headers(
+        message, message_id=message_id, source=source, subject=about, traceparent=tracing.current() or None
+    )
     ack = await js.publish(
-        subject,
-        encode(message),
-        timeout=PUBLISH_TIMEOUT_SECONDS,
-        headers={**headers(message, message_id=message_id, source=source, subject=about), **(extra or {})},
+        subject, encode(message), timeout=PUBLISH_TIMEOUT_SECONDS, headers={**attributes, **(extra or {})}
     )
     return ack.seq
 

@@ -26,6 +26,7 @@ from broadcast_contracts import (
 )
 from broadcast_delivery.fold import Attempt as Opened
 from broadcast_delivery.fold import Fold, Purpose, fold
+from broadcast_delivery.logs import of_batch
 from broadcast_delivery.ports import Conflict, Entry, Hold, Ledger, Pace, Slots, Verdict
 
 log = logging.getLogger(__name__)
@@ -239,7 +240,7 @@ class _Task:
             try:
                 verdict = await self._attempt(i, hold)
             except Exception:
-                log.exception("attempt_failed", extra={"batch": str(self._batch.key)})
+                log.exception("attempt_failed", extra=of_batch(self._batch.key))
                 verdict = Verdict(Outcome.UNCONFIRMED, reason="internal error")
             await self._heed(verdict)
         if not self._facts:

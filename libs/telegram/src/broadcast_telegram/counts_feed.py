@@ -10,6 +10,7 @@ from nats.js.errors import Error as JetStreamError
 
 from broadcast_contracts import BatchKey, Message
 from broadcast_delivery import Batch, Fold
+from broadcast_delivery.logs import of_batch
 from broadcast_delivery.publish import publish
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class CountsFeed:
                     about=str(batch.key.broadcast_id),
                 )
             except (nats.errors.Error, JetStreamError, TimeoutError) as error:
-                log.warning("counts_unpublished", extra={"batch": str(batch.key), "error": str(error)})
+                log.warning("counts_unpublished", extra={**of_batch(batch.key), "error": str(error)})
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return

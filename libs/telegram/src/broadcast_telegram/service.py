@@ -23,10 +23,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from broadcast_contracts import Job, Malformed, Message, decode
 from broadcast_contracts.topology import JOBS, Lane, Stream, job_consumer
-from broadcast_delivery import Attempt, Batch, End, Fold, Pace, Worker
+from broadcast_delivery import Attempt, Batch, End, Fold, Pace, Worker, tracing
 from broadcast_delivery.control import StopHints
 from broadcast_delivery.jetstream import JetStreamLedger
+from broadcast_delivery.logs import about, of_batch
 from broadcast_delivery.publish import park
+from broadcast_telegram.calls import sampled
 from broadcast_telegram.carrier import Carrier
 from broadcast_telegram.counts_feed import CountsFeed
 from broadcast_telegram.files import Files
@@ -225,6 +227,7 @@ class Service(Generic[J]):
         for account in self._accounts.values():
             await account.pace.close()
             await account.messenger.close()
+        await asyncio.to_thread(tracing.stop)
 
     async def _readyz(self, scope: object) -> AsgiResponse:
         """Ready when NATS answers, the consumers are there and the process is not on its way out."""
@@ -273,15 +276,20 @@ class Service(Generic[J]):
             )
             await message.reject()
             return
+        with about(**of_batch(job.key)):
+            await self._carry_out(message, job, bot)
+
+    async def _carry_out(self, message: NatsMessage, job: J, bot: str) -> None:
         if job.not_after < datetime.now(UTC):
-            log.warning("job_expired", extra={"batch": str(job.key)})
+            log.warning("job_expired")
             await message.ack()
             return
+        parent = (message.raw_message.headers or {}).get("traceparent")
         try:
             async with keep_alive(message):
-                end = await self._work(job, bot)
+                end = await self._work(job, bot, parent)
         except Exception:
-            log.exception("job_failed", extra={"batch": str(job.key)})
+            log.exception("job_failed")
             await message.nack(delay=FAILED_RETRY_SECONDS)
             return
         match end:
@@ -298,15 +306,18 @@ class Service(Generic[J]):
             raise Malformed(f"{job.type}: bot: {job.bot!r} on the lane of {bot!r}")
         return job
 
-    async def _work(self, job: J, bot: str) -> End:
+    async def _work(self, job: J, bot: str, parent: str | None) -> End:
         batch = self._craft.batch(job)
-        with self._hints.follow(batch.key):
-            account = self._accounts[bot]
-            pace, attempt = self._craft.attempt(job, account)
-            end = await account.worker.work(batch, pace, self._metrics.counting(bot, attempt))
-        self._metrics.leave(batch.key)
-        await self._counts.flush(batch.key)
-        log.info("batch_left", extra={"batch": str(batch.key), "end": end.value})
+        named = {**tracing.of_batch(batch.key, bot), "broadcast.recipients": len(batch.indices)}
+        with tracing.continued(f"{batch.purpose} batch", parent, named, kind="CONSUMER") as note, sampled():
+            with self._hints.follow(batch.key):
+                account = self._accounts[bot]
+                pace, attempt = self._craft.attempt(job, account)
+                end = await account.worker.work(batch, pace, self._metrics.counting(bot, attempt))
+            self._metrics.leave(batch.key)
+            await self._counts.flush(batch.key)
+            note("broadcast.end", end.value)
+            log.info("batch_left", extra={"bot": bot, "end": end.value})
         return end
 
 

@@ -21,6 +21,7 @@ from broadcast_telegram.bot_api import (
     TelegramNetworkError,
     TelegramServerError,
 )
+from broadcast_telegram.calls import watched
 
 CONNECT_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 15.0
@@ -50,6 +51,12 @@ class Session:
         return await self._post(method, form, None, ClientTimeout(total=seconds, connect=self._timeouts.connect))
 
     async def _post(
+        self, method: str, body: bytes | FormData, headers: Mapping[str, str] | None, timeout: ClientTimeout
+    ) -> Any:
+        with watched(method):
+            return await self._ask(method, body, headers, timeout)
+
+    async def _ask(
         self,
         method: str,
         body: bytes | FormData,

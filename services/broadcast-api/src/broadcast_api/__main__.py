@@ -23,6 +23,7 @@ from broadcast_api.entrypoints.http.policy_table import table
 from broadcast_api.identity_commands import add_commands
 from broadcast_api.repair.command import rebuild, verify
 from broadcast_api.settings import BadSettings, DoorTokens, Settings, read_settings
+from broadcast_delivery import tracing
 from broadcast_delivery.logs import log_json
 from broadcast_delivery.topology import ensure
 from broadcast_telegram.listener import Listener, Unanswered
@@ -43,6 +44,10 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT."""
+    try:
+        tracing.start("broadcast-api")
+    except ValueError as error:
+        raise BadSettings(str(error)) from error
     app = build(settings, NatsDuties)
     config = uvicorn.Config(
         app, settings.host, settings.port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS

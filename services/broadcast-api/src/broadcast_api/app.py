@@ -38,6 +38,7 @@ from broadcast_api.entrypoints.http.feed import Feed
 from broadcast_api.entrypoints.telegram.webhook import add_webhook
 from broadcast_api.metrics import Metrics, Observed, add_metrics
 from broadcast_api.settings import Settings
+from broadcast_delivery import tracing
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
             await _end(threads)
             store.close()
             database.close()
+            await asyncio.to_thread(tracing.stop)
 
     metrics = Metrics(background)
     wake = background.wake if background else _nobody

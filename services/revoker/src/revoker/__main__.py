@@ -4,4 +4,4 @@ from broadcast_telegram.run import run
 from revoker.app import build
 
 if __name__ == "__main__":
-    run(build)
+    run("revoker", build)

@@ -1,6 +1,7 @@
 """The event store: an `eventsourcing` application over an SQLite file or PostgreSQL. The truth of every decision."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -9,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.domain import Aggregate, AggregateEvent
+from eventsourcing.domain import Aggregate, AggregateEvent, CanMutateAggregate
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError
 from psycopg.conninfo import conninfo_to_dict
 
@@ -18,6 +19,8 @@ from broadcast_api.application.ports import Conflict
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast
 from broadcast_api.domain.errors import NotFound
+
+log = logging.getLogger(__name__)
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -79,6 +82,8 @@ class EventStore(Application[UUID]):
             stored = list(self.events.get(aggregate.id, gt=versions[0] - 1, lte=versions[-1]))
             if stored != pending:
                 raise Conflict from error
+        for event in pending:
+            log.info("recorded", extra=_said(event))
 
     def history(self, id: UUID) -> Sequence[AggregateEvent]:
         """Every event of one aggregate, oldest first."""
@@ -120,6 +125,15 @@ class EventStore(Application[UUID]):
         if not isinstance(found, kind):
             raise NotFound(name, id)
         return found
+
+
+def _said(event: CanMutateAggregate[UUID]) -> dict[str, object]:
+    """What a log may say of a decision: which, about what, and of which request; not a word of what it holds."""
+    topic, request = str(getattr(event, "TOPIC", "")), getattr(event, "request", {})
+    about = {f"{topic.partition('.')[0]}_id": str(event.originator_id), "run": getattr(event, "run", None)}
+    of_request = {"request_id": request.get("id"), "trace_id": request.get("trace", "")[3:35]}
+    fields = {"what": topic, "version": event.originator_version, **about, **of_request}
+    return {name: value for name, value in fields.items() if value}
 
 
 def environment(url: str) -> dict[str, str]:

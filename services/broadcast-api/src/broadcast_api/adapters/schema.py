@@ -32,6 +32,8 @@ metadata = MetaData()
 
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
 Time = DateTime(timezone=True)
+TRACEPARENT = 55
+"""Characters (W3C Trace Context, version 00)."""
 
 
 positions = Table(
@@ -255,6 +257,8 @@ runs = Table(
     Column("leg", Integer, nullable=False, default=1),
     Column("state", String(16), nullable=False),
     Column("started_at", Time, nullable=False),
+    Column("send_trace", String(TRACEPARENT)),
+    Column("trace", String(TRACEPARENT)),
     # the frozen audience
     Column("frozen_up_to", BigInteger, nullable=False, default=0),
     Column("frozen", Boolean, nullable=False, default=False),
@@ -279,7 +283,8 @@ runs = Table(
 state: sending, stopping, stopped, sent, recalling, recalled. It is the fence between planner and stop: a batch is
 marked issued only while the locked row says `sending`. `audience` is the rule as it stood when Send was pressed, with
 nothing left to look up: lists and other audiences are written out. `size` counts those to be attempted, `total`
-everybody, `posted` those who received anything that is known: what a recall is about.
+everybody, `posted` those who received anything that is known: what a recall is about. `send_trace` is the traceparent
+of Send, `trace` that of whatever the run does now: Send, Resume, a resend or Recall.
 """
 
 decisions = Table(

@@ -27,6 +27,7 @@ from broadcast_api.adapters.schema import recipients as directory
 from broadcast_api.domain.act import Act
 from broadcast_api.domain.audience import Audience
 from broadcast_api.domain.broadcast import Broadcast, Status, draft_of
+from broadcast_api.domain.call import trace_of
 from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import BadDefinition
 from broadcast_api.domain.rules import NOBODY
@@ -112,6 +113,7 @@ def apply(connection: Connection, event: AggregateEvent, batch_size: int) -> Non
             started = {"status": Status.SENDING, "run": event.run, "sent_at": at}
             _broadcast(connection, event, **started, stopping=False, stop_cause=None, stop_detail=None)
             _start_run(connection, id, event.run, "sending", batch_size, at)
+            _run(connection, id, event.run, trace=trace_of(event), send_trace=trace_of(event))
             _write_audience_out(connection, id, event.run)
         case Broadcast.AudienceFrozen():
             _broadcast(connection, event)
@@ -137,7 +139,7 @@ def apply(connection: Connection, event: AggregateEvent, batch_size: int) -> Non
             _run(connection, id, event.run, state="sent")
         case Broadcast.RecallRequested():
             _broadcast(connection, event, status=Status.RECALLING)
-            _run(connection, id, event.run, state="recalling")
+            _run(connection, id, event.run, state="recalling", trace=trace_of(event))
         case Broadcast.Recalled():
             _broadcast(connection, event, status=Status.CREATED, stop_cause=None, stop_detail=None)
             _run(connection, id, event.run, state="recalled")
@@ -181,7 +183,7 @@ def _go_on(
     connection: Connection, event: Broadcast.Resumed | Broadcast.UnconfirmedAnswered | Broadcast.ResendRequested
 ) -> None:
     _broadcast(connection, event, status=Status.SENDING, stop_cause=None, stop_detail=None)
-    _run(connection, event.originator_id, event.run, state="sending", leg=event.leg)
+    _run(connection, event.originator_id, event.run, state="sending", leg=event.leg, trace=trace_of(event))
 
 
 def _decide(
@@ -234,7 +236,7 @@ def _test(connection: Connection, event: Broadcast.TestRequested, at: datetime) 
     if connection.scalar(select(runs.c.id).where(of_tests)) is None:
         _start_run(connection, id, 0, "test", 1, at)
     row = connection.execute(select(broadcasts).where(broadcasts.c.id == id)).one()
-    _run(connection, id, 0, content=_content_of(row))
+    _run(connection, id, 0, content=_content_of(row), trace=trace_of(event))
     run_id = connection.scalar(select(runs.c.id).where(of_tests))
     chat_id = connection.scalar(select(directory.c.chat_id).where(directory.c.id == event.recipient_id))
     gone = {"outcome": Outcome.REFUSED, "reason": "not in the directory, or without a chat"} if chat_id is None else {}

@@ -37,7 +37,7 @@ class Runs:
 
         def stop(broadcast: Broadcast) -> None:
             if broadcast.run == run and broadcast.status is Status.SENDING and not broadcast.stopping:
-                broadcast.stop(cause, detail, SYSTEM)
+                broadcast.stop(cause, detail, SYSTEM.within(broadcast.trace))
 
         self._record(broadcast_id, stop)
 

@@ -227,6 +227,7 @@ class Broadcast(Aggregate):
         self.stopping = self.deleted = False
         self.run = self.leg = self.tests = self.frozen_run = 0
         self.handled: dict[str, str] = {}
+        self.trace = ""
         self.test_of_key: dict[str, int] = {}
         self.approval: Approval | None = None
         self.writers: frozenset[str] = frozenset()
@@ -357,27 +358,31 @@ class Broadcast(Aggregate):
     def record_frozen(self, run: int, total: int, unreachable: int) -> None:
         """Everyone of the run is known."""
         if run == self.run > self.frozen_run and self.status in (Status.SENDING, Status.STOPPED):
-            self.trigger_event(self.AudienceFrozen, run=run, total=total, unreachable=unreachable, **SYSTEM.fields())
+            self.trigger_event(self.AudienceFrozen, run=run, total=total, unreachable=unreachable, **self._found_out())
 
     def record_stopped(self, run: int, leg: int, counts: dict[str, int]) -> None:
         """No message of this run leaves until it is resumed."""
         if (run, leg) == (self.run, self.leg) and self.status is Status.SENDING and self.stopping:
-            self.trigger_event(self.Stopped, run=run, counts=counts, **SYSTEM.fields())
+            self.trigger_event(self.Stopped, run=run, counts=counts, **self._found_out())
 
     def record_sent(self, run: int, leg: int, counts: dict[str, int]) -> None:
         """Every recipient is accounted for, be it before a stop took effect."""
         if (run, leg) == (self.run, self.leg) and self.status is Status.SENDING:
-            self.trigger_event(self.Sent, run=run, counts=counts, **SYSTEM.fields())
+            self.trigger_event(self.Sent, run=run, counts=counts, **self._found_out())
 
     def record_recalled(self, run: int, counts: dict[str, int]) -> None:
         """Every delivered message is gone or known to stay."""
         if run == self.run and self.status is Status.RECALLING:
-            self.trigger_event(self.Recalled, run=run, counts=counts, **SYSTEM.fields())
+            self.trigger_event(self.Recalled, run=run, counts=counts, **self._found_out())
 
     def _change_files(self, change: Callable[[Draft], Draft], call: Call) -> None:
         self._require(Status.CREATED, NotCreated)
         if (draft := change(self.draft)) != self.draft:
             self.trigger_event(self.FilesChanged, **draft.stated(), **call.fields())
+
+    def _found_out(self) -> dict[str, Any]:
+        """What the system finds out belongs to the trace of the last command."""
+        return SYSTEM.within(self.trace).fields()
 
     def _require_something(self) -> None:
         if self.draft.is_empty:

@@ -17,6 +17,7 @@ from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import batches, deliveries, recipients, runs
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import lock_run, recount
+from broadcast_delivery import tracing
 
 SLICE = 10_000
 """Recipients a transaction: a fraction of a second, in which planner and projection wait for the run's row."""
@@ -55,7 +56,10 @@ class Freezer:
                 if busy or run.frozen_up_to:
                     await asyncio.sleep(GAP_SECONDS)
                 busy = True
-                cut = await asyncio.to_thread(self._slice, run)
+                named = {"broadcast.id": str(run.broadcast_id), "broadcast.run": run.run}
+                with tracing.continued("freeze slice", run.trace, named) as note:
+                    cut = await asyncio.to_thread(self._slice, run)
+                    note("broadcast.recipients", cut.total)
             else:
                 cut = Cut(run.total, run.total - run.size, finished=True)
             if cut.finished and run.id not in self._announced:

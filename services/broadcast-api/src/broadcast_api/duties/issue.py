@@ -16,7 +16,9 @@ from broadcast_api.duties.counting import lock_run
 from broadcast_api.duties.reseed import half_reseeded, reseed
 from broadcast_contracts import BatchKey, Content, ReopenV1, SendJobV1
 from broadcast_contracts.topology import JOB_MAX_AGE, Lane, job_subject
+from broadcast_delivery import tracing
 from broadcast_delivery.fold import fold
+from broadcast_delivery.logs import about, of_batch
 from broadcast_delivery.ports import Conflict, Ledger
 from broadcast_delivery.publish import publish
 
@@ -39,6 +41,11 @@ class Issue:
     @property
     def number(self) -> int:
         return int(self.batch.issues) + 1
+
+    @property
+    def trace(self) -> str | None:
+        """The trace that the job goes on with."""
+        return self.run.trace if self.lane == "test" or tracing.is_traced(self.batch.batch) else None
 
     @property
     def lane(self) -> Lane:
@@ -77,6 +84,14 @@ class Issuer:
 
     async def publish(self, issue: Issue) -> None:
         """Open the batch's log for the leg, then publish the job; raises nats-py's errors."""
+        named = {**tracing.of_batch(issue.key, issue.run.bot), "broadcast.issue": issue.number}
+        with (
+            about(**of_batch(issue.key)),
+            tracing.continued("plan batch", issue.trace, named, kind="PRODUCER", links=[issue.run.send_trace]),
+        ):
+            await self._publish(issue)
+
+    async def _publish(self, issue: Issue) -> None:
         if not await self._open(issue):
             return
         run = issue.run

@@ -24,7 +24,9 @@ from broadcast_api.duties.counting import counts_of, lock_run, recount
 from broadcast_api.duties.outcome_rows import RECALLING, recount_recall
 from broadcast_contracts import Answer, AnswerV1, BatchKey, Outcome, Posted, RecallJobV1
 from broadcast_contracts.topology import JOB_MAX_AGE, job_subject
+from broadcast_delivery import tracing
 from broadcast_delivery.fold import fold
+from broadcast_delivery.logs import about, of_batch
 from broadcast_delivery.ports import Conflict, Ledger
 from broadcast_delivery.publish import publish
 
@@ -117,6 +119,16 @@ class RecallPlanner:
     async def _publish(self, issue: RecallIssue) -> None:
         run = issue.run
         key = BatchKey(run.broadcast_id, run.run, issue.batch)
+        trace = run.trace if tracing.is_traced(issue.batch) else None
+        named = {**tracing.of_batch(key, run.bot), "broadcast.issue": issue.number}
+        with (
+            about(**of_batch(key)),
+            tracing.continued("plan recall", trace, named, kind="PRODUCER", links=[run.send_trace]),
+        ):
+            await self._publish_job(issue, key)
+
+    async def _publish_job(self, issue: RecallIssue, key: BatchKey) -> None:
+        run = issue.run
         if issue.number > 1:
             await self._open_again(key, issue.posted)
         job = RecallJobV1(

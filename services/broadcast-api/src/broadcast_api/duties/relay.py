@@ -17,8 +17,10 @@ from sqlalchemy import select
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore, Notification
 from broadcast_api.adapters.schema import positions
+from broadcast_api.domain.call import trace_of
 from broadcast_api.duties.translate import translate
 from broadcast_contracts.topology import BROADCASTS, event_subject
+from broadcast_delivery import tracing
 from broadcast_delivery.jetstream import WRONG_LAST_SEQUENCE
 from broadcast_delivery.publish import publish
 
@@ -73,15 +75,17 @@ class Relay:
         event = translate(notification.event)
         if event is None:
             return last_sequence
-        return await publish(
-            self._js,
-            event_subject(event.name, event.broadcast_id),
-            event,
-            message_id=published_id(self._store.epoch, notification),
-            source=SOURCE,
-            about=str(event.broadcast_id),
-            extra={"Nats-Expected-Last-Sequence": str(last_sequence)},
-        )
+        named = {"broadcast.id": str(event.broadcast_id), "broadcast.event": event.name}
+        with tracing.continued(f"publish {event.type}", trace_of(notification.event), named, kind="PRODUCER"):
+            return await publish(
+                self._js,
+                event_subject(event.name, event.broadcast_id),
+                event,
+                message_id=published_id(self._store.epoch, notification),
+                source=SOURCE,
+                about=str(event.broadcast_id),
+                extra={"Nats-Expected-Last-Sequence": str(last_sequence)},
+            )
 
     async def _end_of_stream(self) -> Place:
         saved = await asyncio.to_thread(self._saved)

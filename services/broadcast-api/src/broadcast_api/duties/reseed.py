@@ -14,6 +14,7 @@ from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import batches, deliveries
 from broadcast_contracts import Answer, BatchKey, Outcome, ProgressV1, Result
 from broadcast_delivery.fold import Fold
+from broadcast_delivery.logs import of_batch
 from broadcast_delivery.ports import Ledger
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ async def reseed(database: Database, ledger: Ledger, run: Row[Any], batch: Row[A
     been lost with the log, and they are unconfirmed. Raises `Conflict`; a repeat goes on where a crash cut it short.
     """
     key = BatchKey(run.broadcast_id, run.run, batch.batch)
-    log.error("ledger_lost", extra={"batch": str(key), "log": state.version, "projected": batch.version})
+    log.error("ledger_lost", extra={**of_batch(key), "log": state.version, "projected": batch.version})
     quiet = batch.closed_leg >= max(1, batch.issued_leg) and not batch.in_flight
     known = {result.i: result for result in await asyncio.to_thread(_results, database, run, batch, quiet)}
     missing = [i for i in known if i not in state.results]

@@ -26,6 +26,7 @@ from broadcast_api.entrypoints.http.catalogue import Language, language_of
 from broadcast_api.entrypoints.http.feed import Feed
 from broadcast_api.entrypoints.http.policy import caller, scope
 from broadcast_api.entrypoints.http.problems import Problem
+from broadcast_delivery import tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ async def _call(request: Request, call: Headless) -> Call:
 
 def call_of(request: Request) -> Call:
     """A request without a key, of whoever signed in."""
-    return Call(actor_of(caller(request)), str(request.scope["state"]["request_id"]), scope=scope(request))
+    request_id = str(request.scope["state"]["request_id"])
+    return Call(actor_of(caller(request)), request_id, scope=scope(request), trace=tracing.current())
 
 
 def actor_of(principal: Principal) -> Actor:

@@ -1,10 +1,12 @@
 """The ASGI application: every router behind the same middleware and the same errors."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from broadcast_api.entrypoints.http import (
     approvals,
@@ -31,6 +33,18 @@ recall, edit, send again.
 Errors are RFC 9457 problem documents. `Idempotency-Key` makes any POST, PATCH or DELETE safe to repeat.
 An ETag is the version of what you read: send it back in `If-Match`."""
 
+UNTRACED = re.compile(r"/(livez|readyz|healthz|metrics)|/assets/.*|.*/live")
+"""What nobody looks for in a trace, and what lasts for as long as somebody watches."""
+
+TRACED: TelemetryConfig = {
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+    "exclude": lambda scope: UNTRACED.fullmatch(scope["path"]) is not None,
+}
+"""FastAPI makes the span of a request, where `tracing` was started."""
+
 MODULES = (
     broadcasts,
     approvals,
@@ -50,7 +64,7 @@ MODULES = (
 
 def make_app(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
     """Serve `services` over HTTP."""
-    app = FastAPI(title="Broadcasts", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(title="Broadcasts", version="1", description=DESCRIPTION, lifespan=lifespan, telemetry=TRACED)
     app.state.services = services
     for module in MODULES:
         app.include_router(module.router)

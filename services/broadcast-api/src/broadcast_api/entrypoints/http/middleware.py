@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broadcast_api.entrypoints.http.problems import Problem, answer
+from broadcast_delivery.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ class Outermost:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            with about(request_id=request_id):
+                await self._app(scope, receive, send_with_id)
         except Exception:
             log.exception("request_failed", extra={"request_id": request_id, "path": scope["path"]})
             if started:
