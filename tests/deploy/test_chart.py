@@ -97,7 +97,12 @@ def test_no_secret_is_in_a_manifest_or_an_environment_variable(name: str) -> Non
     for _, pod in pods(name):
         for container in pod["containers"]:
             given = {variable["name"] for variable in container.get("env", [])}
-            assert given <= {"BROADCAST_SETTINGS_DIR", "PGSSLMODE"}
+            assert given <= {
+                "BROADCAST_SETTINGS_DIR",
+                "PGSSLMODE",
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "OTEL_TRACES_SAMPLER_ARG",
+            }
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -157,6 +162,22 @@ def test_only_workers_and_an_open_door_reach_telegram() -> None:
     assert reaches("everything") == {"b-dispatcher", "b-revoker", "b-api"}
 
 
+def test_every_service_sends_its_spans_where_it_is_told_and_may_reach_it() -> None:
+    told = {
+        made_by: variable["value"]
+        for made_by, pod in pods("everything")
+        for variable in pod["containers"][0].get("env", [])
+        if variable["name"] == "OTEL_EXPORTER_OTLP_ENDPOINT"
+    }
+    reach = {
+        policy["metadata"]["name"]
+        for policy in kinds("everything", "NetworkPolicy")
+        if any(port["port"] == 4318 for rule in policy["spec"]["egress"] for port in rule["ports"])
+    }
+    assert told.keys() == reach == {"b-api", "b-dispatcher", "b-revoker"}
+    assert set(told.values()) == {"http://otel.monitoring:4318"}
+
+
 def test_the_values_that_the_readme_tells_are_enough() -> None:
     told = (CHART.parents[1] / "README.md").read_text().partition("```yaml\n")[2].partition("```")[0]
     assert _render(yaml.safe_load(told))
@@ -190,6 +211,8 @@ def test_the_init_job_is_a_new_one_only_when_what_it_makes_changes() -> None:
         ({"nats": {"url": "nats://user:password@nats:4222"}}, "url"),
         ({"settings": {"accounts": "x"}}, "accounts"),
         ({"api": {"env": {"PGPASSWORD": "x"}}}, "PGPASSWORD"),
+        ({"tracing": {"env": {"OTEL_EXPORTER_OTLP_HEADERS": "x"}}}, "OTEL_EXPORTER_OTLP_HEADERS"),
+        ({"tracing": {"endpoint": "otel:4318"}}, "endpoint"),
         ({"settings": {"BROADCAST_WINDOW": 1}}, "BROADCAST_WINDOW"),
     ],
 )

@@ -111,6 +111,12 @@ containers:
 {{- range $name, $value := $own.env }}
       - {name: {{ $name }}, value: {{ quote $value }}}
 {{- end }}
+{{- if and $values.tracing.endpoint (not .command) }}
+      - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ quote $values.tracing.endpoint }}}
+{{- range $name, $value := $values.tracing.env }}
+      - {name: {{ $name }}, value: {{ quote $value }}}
+{{- end }}
+{{- end }}
     securityContext:
       allowPrivilegeEscalation: false
       readOnlyRootFilesystem: true
