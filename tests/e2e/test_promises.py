@@ -103,10 +103,10 @@ async def test_a_pause_of_one_bot_holds_up_no_other(system: System) -> None:
     await system.until_status(paused, "stopped", seconds=30)
 
 
-async def test_nothing_leaves_after_a_stop_was_answered(system: System) -> None:
+async def test_nothing_leaves_after_a_stop_was_answered_and_what_had_left_is_recalled(system: System) -> None:
     broadcast = await system.broadcast(await system.audience(), "stopped in mid-flight")
     await system.press("send", broadcast)
-    await system.until(broadcast, lambda b: bool(b["counts"]["delivered"] > 20))
+    await system.until(broadcast, lambda b: bool(b["counts"]["delivered"] > 90))
     await system.press("stop", broadcast)
     answered = time.time()
     stopped = await system.until_status(broadcast, "stopped")
@@ -114,6 +114,11 @@ async def test_nothing_leaves_after_a_stop_was_answered(system: System) -> None:
     totals = await system.totals()
     assert totals["sent"] == stopped["counts"]["delivered"]
     assert totals["last_sent_at"] <= answered + 0.25
+
+    await system.press("recall", broadcast)  # takes as long as the sending: the revoker hears of the stop meanwhile
+    recalled = await system.until_status(broadcast, "created", seconds=20)
+    assert recalled["counts"]["recalled"] == stopped["counts"]["delivered"]
+    assert (await system.totals())["present"] == 0
 
 
 async def test_content_that_telegram_refuses_stops_the_run_and_fails_nobody(system: System) -> None:

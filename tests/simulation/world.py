@@ -280,7 +280,8 @@ class World:
 
     async def _revoker(self, process: Process) -> None:
         ledger = JetStreamLedger(Client(self.server, process), RECALL_LEDGER)  # type: ignore[arg-type]
-        worker = Worker(ledger, owner=process.name, lease=LEASE, window=WINDOW)
+        hints = _Hints(self.server, process)
+        worker = Worker(ledger, owner=process.name, lease=LEASE, window=WINDOW, stopped=hints.stopped)
         pace = Pace(process, self.server, self._freezing)
 
         async def recall(job: RecallJobV1) -> None:
@@ -291,6 +292,7 @@ class World:
 
             await worker.work(batch_to_recall(job), pace, attempt)
 
+        process.spawn(hints.listen())
         await self._serve(process, "recall", RecallJobV1, recall)
 
     async def _serve(

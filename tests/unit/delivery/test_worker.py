@@ -232,6 +232,16 @@ async def test_a_silent_revokers_deletes_are_simply_repeated(world: World) -> No
     assert attempted == Counter(EVERYONE)
 
 
+async def test_what_was_sent_before_a_stop_is_recalled_whole(world: World) -> None:
+    world.stop_hint = True
+
+    async def delete(i: int, hold: Hold) -> Verdict:
+        assert hold.wanted
+        return Verdict(Outcome.RECALLED)
+
+    assert await world.worker().work(Batch(world.key, "recall", EVERYONE), world.pace, delete) is End.SEALED
+
+
 async def test_a_worker_that_finds_a_batch_sealed_tells_how_it_stands(world: World) -> None:
     """Whoever sealed it may have been killed before telling."""
     await world.work()

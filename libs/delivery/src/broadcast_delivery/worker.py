@@ -101,8 +101,8 @@ class Worker:
     ) -> None:
         """`window` bounds the open attempts of a batch: what a crash can leave unconfirmed.
 
-        `stopped(key, leg)` is the hint that the run was stopped in that leg. `on_step` sees the state as it was found
-        and after each append, at once: it must not wait. `owner` names the process.
+        `stopped(key, leg)` is the hint that the sending was stopped in that leg. `on_step` sees the state as it was
+        found and after each append, at once: it must not wait. `owner` names the process.
         """
         self._ledger, self._owner, self._lease, self._window = ledger, owner, lease, window
         self._stopped, self._on_step = stopped, on_step
@@ -341,6 +341,9 @@ class _Task:
         ]
 
     def _hinted_stop(self) -> bool:
+        """A stop is of the sending: what is recalled afterwards was stopped as a rule."""
+        if self._batch.purpose == "recall":
+            return False
         return self._worker._stopped(self._batch.key, max(self._state.open_leg, self._batch.leg))
 
 
