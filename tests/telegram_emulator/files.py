@@ -95,7 +95,7 @@ def _photo(bot: BotAccount, upload: Upload, digest: bytes) -> File:
 
 def _new_ids(bot: BotAccount, kind: str, digest: bytes) -> tuple[str, str]:
     """A new file_id for every upload; the unique id is the same for the same bytes, whoever sends them."""
-    number = struct.pack(">QI", bot.id, len(bot.files)) + digest[-9:]
+    number = struct.pack(">QI", bot.id, bot.uploads) + digest[-9:]
     file_id = PREFIXES[kind] + base64.urlsafe_b64encode(number).decode().rstrip("=")
     return file_id, "AQAD" + base64.urlsafe_b64encode(hashlib.sha256(digest).digest()[:8]).decode().rstrip("=")
 

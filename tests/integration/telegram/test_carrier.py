@@ -167,6 +167,27 @@ async def test_ids_that_became_worthless_are_replaced_while_everybody_uses_them(
     assert {await each for each in asyncio.as_completed(map(later, range(11), world.others))} == {Outcome.DELIVERED}
 
 
+async def test_what_a_process_remembers_and_what_the_bucket_has_may_both_have_become_worthless(world: World) -> None:
+    one, other, content = await world.process(), await world.process(), await world.content(DOCUMENT)
+    for carrier, chat in ((one, world.chat), (other, world.others[0]), (one, world.others[1])):
+        assert (await carry(carrier, content, chat, world)).outcome is Outcome.DELIVERED
+        world.bot.files.clear()
+    assert world.bot.uploads == 3
+
+
+async def test_worthless_ids_among_new_files_refuse_nothing_and_cost_few_uploads(world: World) -> None:
+    processes = [await world.process(seconds=60.0) for _ in range(2)]
+    old = await stored(world.js, DOCUMENT, 99, 2000)
+    for n in range(3):
+        new = [await stored(world.js, DOCUMENT, 100 * (n + 1) + k, 2000) for k in range(2)]
+        content, before = Content(text="", files=(new[0], old, new[1])), world.bot.uploads
+        chats = enumerate([world.chat, *world.others] * 2)
+        verdicts = await asyncio.gather(*(carry(processes[k % 2], content, chat, world) for k, chat in chats))
+        assert {verdict.outcome for verdict in verdicts} == {Outcome.DELIVERED}
+        assert world.bot.uploads - before <= len(content.files) * len(processes) * 2
+        world.bot.files.clear()
+
+
 async def test_a_file_id_that_is_always_rejected_refuses_the_content(world: World) -> None:
     carrier, content = await world.process(), await world.content(DOCUMENT)
     await carry(carrier, content, world.chat, world)

@@ -36,6 +36,10 @@ UPLOAD_BYTES_PER_SECOND = 250_000
 CLAIM_MARGIN_SECONDS = 30.0
 """Between a claim and the upload: waiting for the slot."""
 
+TRIES = 3
+"""Of a call whose file_ids Telegram does not take: what this process remembered, what the bucket had, and what was
+uploaded since."""
+
 TICK_SECONDS = 0.5
 BACKOFF_SECONDS = (1.0, 10.0)
 """First and longest wait after a request that never reached Telegram."""
@@ -127,9 +131,9 @@ class _Trip:
             backoff = min(longest, backoff * 2)
 
     async def _make(self, call: Call) -> Verdict:
-        """One call; a file_id that Telegram does not take is uploaded anew, once."""
+        """One call; files whose ids Telegram does not take are uploaded anew."""
         in_turn = not self._messages  # the worker has waited for the slot of the first call
-        for last_try in (False, True):
+        for tries_left in reversed(range(TRIES)):
             hand = self._files.known(call.files)
             if hand is None:
                 in_turn = False  # an upload may take long, and many wait for its end
@@ -141,7 +145,7 @@ class _Trip:
                 if not (in_turn or await self._turn(self._carrier.weight(call))) or not await self._may_start():
                     return _NO_TIME
                 in_turn = False
-                verdict = await self._request(call, hand, final=last_try)
+                verdict = await self._request(call, hand, final=not tries_left)
             finally:
                 await self._files.release(hand)
             if verdict is not None:
@@ -267,7 +271,7 @@ class _Trip:
 def _failed(call: Call, hand: Hand, error: Exception, *, final: bool) -> Verdict | None:
     if isinstance(error, _CutOff):
         return _without_bytes(error.cause)
-    if is_about_file_id(error) and hand.ids and not final:
+    if is_about_file_id(error) and hand.known and not final:
         return None
     return failed_send(error, album=call.method is Method.ALBUM)
 

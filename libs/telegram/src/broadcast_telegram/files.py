@@ -50,6 +50,14 @@ class Claim:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A file_id, and the revision of the bucket it was learned at: Telegram may give one id twice, so ids don't age."""
+
+    id: str
+    revision: int
+
+
 @dataclass(slots=True)
 class Hand:
     """The files of one call as this process may send them, by key: known by their ids, or ours to upload with it.
@@ -58,7 +66,7 @@ class Hand:
     """
 
     bot: str
-    ids: dict[str, str] = field(default_factory=dict)
+    known: dict[str, Known] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
 
     @property
@@ -69,7 +77,8 @@ class Hand:
     def reference(self, file: File) -> str:
         """How a request names the file: its file_id, or the part that holds it (Bot API, "Sending files")."""
         key = file_key(self.bot, file)
-        return self.ids.get(key) or f"attach://file{list(self.claims).index(key)}"
+        known = self.known.get(key)
+        return known.id if known else f"attach://file{list(self.claims).index(key)}"
 
 
 class Files:
@@ -78,39 +87,46 @@ class Files:
     def __init__(self, js: JetStreamContext, bot: str, owner: str, *, now: Callable[[], float] = time.time) -> None:
         """`owner` names the process."""
         self._js, self._bot, self._owner, self._now = js, bot, owner, now
-        self._known: dict[str, str] = {}
-        self._refused: set[str] = set()
-        """Ids that Telegram did not take. Whoever is slower to learn of it must not hand them out again."""
+        self._known: dict[str, Known] = {}
+        self._worthless: dict[str, int] = {}
+        """Up to which revision Telegram did not take what was known. Whoever is slower must not hand it out again."""
         self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._kv: KeyValue | None = None
 
     def known(self, files: Iterable[File]) -> Hand | None:
         """All the files, if this process knows each: no wait, no I/O."""
-        ids = {key: self._known.get(key, "") for key in map(self._key, files)}
-        return Hand(self._bot, ids) if all(ids.values()) else None
+        keys = {self._key(file) for file in files}
+        return Hand(self._bot, {key: self._known[key] for key in keys}) if keys <= self._known.keys() else None
 
     async def take(self, files: Iterable[File], claim_seconds: float, wanted: Callable[[], bool]) -> Hand:
         """Every file known or claimed; waits for those that somebody else is uploading, as long as it is `wanted`.
 
-        Claims are made in one order everywhere, so that no two wait for each other. Raises Unavailable.
+        Claims are made in one order everywhere, so that no two wait for each other; so when an id becomes worthless
+        during a wait, all begins again. Raises Unavailable.
         """
-        hand = Hand(self._bot)
-        try:
-            for key, file in sorted({self._key(file): file for file in files}.items()):
-                await self._take(key, file, hand, claim_seconds, wanted)
-        except BaseException:
+        ordered = sorted({self._key(file): file for file in files}.items())
+        while True:
+            hand = Hand(self._bot)
+            try:
+                for key, file in ordered:
+                    await self._take(key, file, hand, claim_seconds, wanted)
+            except BaseException:
+                await self.release(hand)
+                raise
+            if all(self._is_good(key, known) for key, known in hand.known.items()):
+                return hand
             await self.release(hand)
-            raise
-        return hand
 
     async def learn(self, hand: Hand, file: File, id: str) -> None:
         """The claimed file was uploaded under this id."""
         key = self._key(file)
-        if hand.claims.pop(key, None) is None:
+        claim = hand.claims.pop(key, None)
+        if claim is None:
             return
-        hand.ids[key] = self._known[key] = id
+        revision = claim.revision
         with suppress(*_UNREACHABLE):  # others upload it again when the claim's time is over
-            await (await self._bucket()).put(key, encode(FileIdV1(file_id=id)))
+            revision = await (await self._bucket()).put(key, encode(FileIdV1(file_id=id)))
+        hand.known[key] = self._known[key] = Known(id, revision)
 
     async def release(self, hand: Hand) -> None:
         """Give claims back: the next one may upload."""
@@ -121,17 +137,14 @@ class Files:
 
     async def forget(self, hand: Hand) -> None:
         """Telegram does not take the known ids of this hand (any more): the files are to be uploaded anew."""
-        self._refused.update(hand.ids.values())
-        for key, id in hand.ids.items():
-            if self._known.get(key) == id:
+        for key, known in hand.known.items():
+            self._worthless[key] = max(known.revision, self._worthless.get(key, 0))
+            if key in self._known and self._known[key].revision <= known.revision:
                 del self._known[key]
-        for key, id in hand.ids.items():
-            with suppress(*_UNREACHABLE, Malformed):
-                bucket = await self._bucket()
-                entry = await bucket.get(key)
-                if decode(FileIdV1, entry.value or b"").file_id == id:
-                    log.warning("file_id_rejected", extra={"bot": self._bot, "file": key})
-                    await bucket.update(key, encode(FileIdV1()), last=entry.revision)
+        for key, known in hand.known.items():
+            with suppress(*_UNREACHABLE):  # somebody else was quicker, or will be
+                await (await self._bucket()).update(key, encode(FileIdV1()), last=known.revision)
+                log.warning("file_id_rejected", extra={"bot": self._bot, "file": key})
 
     async def read(self, file: File) -> bytes:
         """The bytes of a file; raises Missing and Unavailable."""
@@ -160,12 +173,15 @@ class Files:
 
     # -- one key
 
+    def _is_good(self, key: str, known: Known) -> bool:
+        return known.revision > self._worthless.get(key, 0)
+
     async def _take(self, key: str, file: File, hand: Hand, claim_seconds: float, wanted: Callable[[], bool]) -> None:
         """One of this process looks at a time; the others learn from it."""
         async with self._looking[key]:
             while True:
-                if id := self._known.get(key):
-                    hand.ids[key] = id
+                if known := self._known.get(key):
+                    hand.known[key] = known
                     return
                 try:
                     if revision := await self._claim(key, claim_seconds):
@@ -191,10 +207,12 @@ class Files:
                 return await bucket.create(key, claim)
             except Malformed:
                 return await bucket.put(key, claim)
-            if state.file_id and state.file_id not in self._refused:
-                self._known[key] = state.file_id
+            revision = entry.revision or 0
+            found = Known(state.file_id, revision)
+            if state.file_id and self._is_good(key, found):
+                self._known[key] = found
             elif state.file_id or state.until <= self._now():
-                return await bucket.update(key, claim, last=entry.revision)
+                return await bucket.update(key, claim, last=revision)
         return None
 
     async def _bucket(self) -> KeyValue:
