@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python -m
 PY     := libs services deploy tests
-NORMAL := -m "not alone and not images and not pictures" --ignore tests/deploy
+CONTRACT := tests/contract/test_compatibility.py tests/contract/test_golden.py tests/contract/test_published.py
+NORMAL := -m "not alone and not images and not pictures" --ignore tests/deploy $(CONTRACT:%=--ignore %)
 
 .DEFAULT_GOAL := help
 .PHONY: help install run check test contract pictures chaos bench images clean
@@ -21,14 +22,14 @@ $(VENV)/.installed: uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml serv
 run: install ## everything on this machine: console, api, workers, NATS, an emulated Telegram (BOT_TOKEN=… for the real one)
 	@$(RUN) deploy.local
 
-check: install ## format, lint, strict types, import rules, known vulnerabilities, what is deployed
+check: install ## format, lint, strict types, import rules, known vulnerabilities, the contract, what is deployed
 	$(RUN) ruff format --check $(PY)
 	$(RUN) ruff check $(PY)
 	$(RUN) mypy libs services deploy tests
 	$(VENV)/bin/lint-imports
 	$(RUN) bandit --quiet --recursive --configfile pyproject.toml libs services deploy
 	@$(RUN) deploy.vulnerabilities
-	$(RUN) pytest -q -m "not images" tests/deploy
+	$(RUN) pytest -q -m "not images" tests/deploy $(CONTRACT)
 
 # What failed beside other tests on a busy machine is tried once more by itself; what fails again fails.
 test: check ## everything that must hold, in under 15 minutes
