@@ -229,6 +229,7 @@ async def test_what_prometheus_reads_agrees_with_the_counts_and_alerts_use_no_ot
     assert after["broadcasts_leader{}"] == [1]
     assert after['broadcasts_job_lag{bot="main",lane="send"}'] == [0]
     assert after["broadcasts_relay_lag_events{}"] == after["broadcasts_projection_lag_records{}"] == [0]
+    assert after["broadcasts_ledger_lag_seconds{}"] == [0]
     assert after['http_requests_total{method="POST",route="/v1/broadcasts/{id}/send",status="202"}'][0] >= 1
     assert sum(after["broadcasts_window_seconds_count{}"]) > sum(before["broadcasts_window_seconds_count{}"])
     known = {name.partition("{")[0] for name in after}

@@ -80,7 +80,10 @@ def _standing(seen: Standing) -> Iterable[Metric]:
         limit.add_metric([stream], most)
     relay = GaugeMetricFamily("broadcasts_relay_lag_events", "Events not published", seen.unpublished)
     projection = GaugeMetricFamily("broadcasts_projection_lag_records", "Records not projected", seen.unprojected)
-    return jobs, doubts, used, limit, relay, projection
+    ledger = GaugeMetricFamily(
+        "broadcasts_ledger_lag_seconds", "Age of the oldest of these records", seen.ledger_seconds
+    )
+    return jobs, doubts, used, limit, relay, projection, ledger
 
 
 class Observing:

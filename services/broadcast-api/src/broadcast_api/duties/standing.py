@@ -2,8 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 from sqlalchemy import func, select
 
 from broadcast_api.adapters.database import Database
@@ -25,13 +27,20 @@ from broadcast_contracts.topology import (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """As of a moment ago. Bytes of a ledger stream come with the size at which it refuses."""
+    """As of a moment ago. Bytes of a ledger stream come with the size at which it refuses.
+
+    `ledger_seconds` is the age of the oldest ledger record that is not projected, 0 where all are.
+    """
 
     jobs: dict[tuple[str, Lane], int] = field(default_factory=dict)
     unconfirmed: dict[str, int] = field(default_factory=dict)
     unpublished: int = 0
     unprojected: int = 0
+    ledger_seconds: float = 0.0
     ledgers: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+PROJECTIONS = (PROJECTION, RECALL_PROJECTION)
 
 
 class Lookout:
@@ -47,7 +56,8 @@ class Lookout:
             jobs={(bot, lane): await self._waiting(job_consumer(lane, bot)) for bot, lane in lanes},
             unconfirmed=unconfirmed,
             unpublished=unpublished,
-            unprojected=await self._waiting(PROJECTION) + await self._waiting(RECALL_PROJECTION),
+            unprojected=sum([await self._waiting(projection) for projection in PROJECTIONS]),
+            ledger_seconds=max([await self._oldest(projection) for projection in PROJECTIONS]),
             ledgers={stream.name: await self._bytes(stream.name) for stream in (LEDGER, RECALL_LEDGER)},
         )
 
@@ -55,6 +65,16 @@ class Lookout:
         """Not delivered yet, or delivered and not acknowledged."""
         info = await self._js.consumer_info(consumer.stream, consumer.durable)
         return (info.num_pending or 0) + (info.num_ack_pending or 0)
+
+    async def _oldest(self, consumer: Consumer) -> float:
+        """Seconds since what is not acknowledged was stored, by NATS' clock against ours."""
+        info = await self._js.consumer_info(consumer.stream, consumer.durable)
+        after = info.ack_floor.stream_seq if info.ack_floor else 0
+        try:
+            message = await self._js.get_msg(consumer.stream, seq=after + 1, subject=consumer.filter_subject, next=True)
+        except NotFoundError:
+            return 0.0
+        return max(0.0, (datetime.now(UTC) - message.time).total_seconds()) if message.time else 0.0
 
     async def _bytes(self, stream: str) -> tuple[int, int]:
         info = await self._js.stream_info(stream)
