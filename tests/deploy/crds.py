@@ -1,6 +1,16 @@
-"""Strict schemas of the chart's custom resources, from the operators' references: the fields it uses, no others."""
+"""The chart's custom resources, held against what their operators accept.
 
+KEDA's and Prometheus' are their own schemas (`vendor_schemas`). Of the others no package is to be had: from their
+references, strictly the fields that the chart uses.
+"""
+
+import json
+from functools import cache
 from typing import Any
+
+import jsonschema
+
+from tests.deploy.vendor_schemas import MODELS, SCHEMAS
 
 Schema = dict[str, Any]
 
@@ -20,7 +30,7 @@ NAMED: Schema = _object("name", name=TEXT, namespace=TEXT, sectionName=TEXT)
 QUANTITY: Schema = {"type": "string", "pattern": "^[0-9]+(Ki|Mi|Gi|Ti)$"}
 DURATION: Schema = {"type": "string", "pattern": "^([0-9]+(ms|s|m|h|d))+$"}
 
-# KEDA checks that every value is a string; the scaler parses them.
+# To KEDA's schema a trigger's metadata is any map of texts; its scaler parses them.
 _NATS = _object(
     *("natsServerMonitoringEndpoint", "account", "stream", "consumer"),
     natsServerMonitoringEndpoint={"type": "string", "pattern": r"^[a-z0-9.-]+:[0-9]+$"},
@@ -31,19 +41,9 @@ _NATS = _object(
     activationLagThreshold={"type": "string", "pattern": "^[0-9]+$"},
     useHttps={"enum": ["true", "false"]},
 )
-_RULE = _object("alert", "expr", alert=TEXT, expr=TEXT, labels=TEXTS, annotations=TEXTS, **{"for": DURATION})
+_TRIGGER = _object("type", "metadata", type={"const": "nats-jetstream"}, metadata=_NATS)
 
 SPECS: dict[tuple[str, str], Schema] = {
-    ("keda.sh/v1alpha1", "ScaledObject"): _object(
-        *("scaleTargetRef", "triggers"),
-        scaleTargetRef=_object("name", name=TEXT),
-        minReplicaCount=COUNT,
-        maxReplicaCount=COUNT,
-        pollingInterval=COUNT,
-        cooldownPeriod=COUNT,
-        fallback=_object("failureThreshold", "replicas", failureThreshold=COUNT, replicas=COUNT),
-        triggers=_list(_object("type", "metadata", type={"const": "nats-jetstream"}, metadata=_NATS)),
-    ),
     ("postgresql.cnpg.io/v1", "Cluster"): _object(
         *("instances", "storage"),
         instances={"type": "integer", "minimum": 1},
@@ -53,21 +53,6 @@ SPECS: dict[tuple[str, str], Schema] = {
             synchronous=_object("method", "number", method={"enum": ["any", "first"]}, number={"minimum": 1})
         ),
         backup={"type": "object"},
-    ),
-    ("monitoring.coreos.com/v1", "PodMonitor"): _object(
-        *("selector", "podMetricsEndpoints"),
-        selector=_object("matchLabels", matchLabels=TEXTS),
-        podMetricsEndpoints=_list(
-            _object(
-                port=TEXT,
-                path=TEXT,
-                interval=DURATION,
-                relabelings=_list(_object(sourceLabels=_list(TEXT), targetLabel=TEXT)),
-            )
-        ),
-    ),
-    ("monitoring.coreos.com/v1", "PrometheusRule"): _object(
-        "groups", groups=_list(_object("name", "rules", name=TEXT, interval=DURATION, rules=_list(_RULE)))
     ),
     ("gateway.networking.k8s.io/v1", "HTTPRoute"): _object(
         *("parentRefs", "rules"),
@@ -81,3 +66,21 @@ SPECS: dict[tuple[str, str], Schema] = {
         ),
     ),
 }
+
+
+def validate(manifest: dict[str, Any]) -> bool:
+    """Raises jsonschema.ValidationError; False when it is none of these resources."""
+    key = manifest["apiVersion"], manifest["kind"]
+    if key in MODELS:
+        jsonschema.validate(manifest, _of_vendor(manifest["kind"]))
+        for trigger in manifest["spec"].get("triggers", ()):
+            jsonschema.validate(trigger, _TRIGGER)
+    elif key in SPECS:
+        jsonschema.validate(manifest["spec"], SPECS[key])
+    return key in MODELS or key in SPECS
+
+
+@cache
+def _of_vendor(kind: str) -> Schema:
+    schema: Schema = json.loads((SCHEMAS / f"{kind}.json").read_text())
+    return schema
