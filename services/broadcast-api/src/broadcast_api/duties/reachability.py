@@ -3,7 +3,8 @@
 Only what is newer than what the directory knows counts: a log that is read again changes nobody.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, exists, func, select, update
@@ -14,8 +15,9 @@ from broadcast_contracts import Outcome
 TELLING = (Outcome.DELIVERED, Outcome.BLOCKED, Outcome.DEACTIVATED, Outcome.NOT_STARTED)
 """Outcomes that say whether somebody can be reached; their words are those of the directory, but for the first."""
 
-CHUNK = 1_000
-"""Positions of one statement."""
+SPAN = 1_000
+"""Positions that one statement may range over: a planner without statistics of a new run must find a range in it, or it
+reads the whole run for a few positions."""
 
 _status = case((deliveries.c.outcome == Outcome.DELIVERED, "active"), else_=deliveries.c.outcome)
 _learned_at = func.coalesce(deliveries.c.sent_at, 0)
@@ -39,25 +41,21 @@ def learn(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     moved = [row for row in rows if row["new_chat"] is not None]
     if moved:
         connection.execute(_MOVED, [{name: row[name] for name in ("of_run", "at", "new_chat")} for row in moved])
-    positions: dict[int, list[int]] = {}
+    spans: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for row in rows:
         if row["new_outcome"] in TELLING:
-            positions.setdefault(row["of_run"], []).append(row["at"])
-    for run_id, told in positions.items():
-        for chunk in _chunks(told):
-            connection.execute(
-                update(recipients)
-                .where(
-                    deliveries.c.run_id == run_id,
-                    deliveries.c.position.in_(chunk),
-                    recipients.c.id == deliveries.c.recipient_id,
-                    recipients.c.chat_id == deliveries.c.chat_id,
-                    recipients.c.status != _status,
-                    recipients.c.status_at <= _learned_at,
-                )
-                .values(status=_status, status_at=_learned_at)
+            spans[row["of_run"], row["at"] // SPAN].append(row["at"])
+    for (run_id, _), positions in spans.items():
+        connection.execute(
+            update(recipients)
+            .where(
+                deliveries.c.run_id == run_id,
+                deliveries.c.position.between(min(positions), max(positions)),
+                deliveries.c.position.in_(positions),
+                recipients.c.id == deliveries.c.recipient_id,
+                recipients.c.chat_id == deliveries.c.chat_id,
+                recipients.c.status != _status,
+                recipients.c.status_at <= _learned_at,
             )
-
-
-def _chunks(values: Sequence[int]) -> Iterable[Sequence[int]]:
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+            .values(status=_status, status_at=_learned_at)
+        )

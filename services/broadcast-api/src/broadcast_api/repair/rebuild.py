@@ -216,7 +216,8 @@ class Rebuild:
             plan = _plan(run, stored.row, logs)
             send = _nothing_sent() if sent else _kept(run, stored)
             if run.state not in RECALLING:
-                within = deliveries.c.position.in_([person.position for person in stored.people.values()])
+                first = number * run.batch_size
+                within = deliveries.c.position.between(first, first + run.batch_size - 1)
                 nothing = {"recall_outcome": None, "recall_reason": None}
                 connection.execute(update(deliveries).where(deliveries.c.run_id == run.id, within).values(nothing))
                 recall = _nothing_recalled()
