@@ -56,6 +56,7 @@ from broadcast_delivery.jetstream import JetStreamLedger
 from broadcast_telegram.carrier import Carrier
 from broadcast_telegram.plan import plan
 from dispatcher.app import to_batch as batch_to_send
+from revoker.app import deleter
 from revoker.app import to_batch as batch_to_recall
 from tests.simulation.nats import Client, Consumer, Delivered, Server, Stored
 from tests.simulation.process import LONGEST_FREEZE, Process, now
@@ -284,13 +285,13 @@ class World:
         worker = Worker(ledger, owner=process.name, lease=LEASE, window=WINDOW, stopped=hints.stopped)
         pace = Pace(process, self.server, self._freezing)
 
+        async def delete(chat: int, messages: list[int], sent_at: int) -> Verdict:
+            return await self.telegram.delete(process, messages)
+
+        account: Any = SimpleNamespace(pace=pace, messenger=SimpleNamespace(delete=delete))
+
         async def recall(job: RecallJobV1) -> None:
-            posted = {one.i: one for one in job.posted}
-
-            async def attempt(i: int, hold: Hold) -> Verdict:
-                return await self.telegram.delete(process, posted[i].messages)
-
-            await worker.work(batch_to_recall(job), pace, attempt)
+            await worker.work(batch_to_recall(job), *deleter(job, account))
 
         process.spawn(hints.listen())
         await self._serve(process, "recall", RecallJobV1, recall)

@@ -73,13 +73,13 @@ class Telegram:
 
     async def _recall(self, worker: Worker, body: bytes) -> None:
         job = decode(RecallJobV1, body)
-        chats = {posted.i: posted.chat for posted in job.posted}
+        posted = {one.i: one for one in job.posted}
 
         async def attempt(i: int, hold: Hold) -> Verdict:
-            self.deleted[chats[i]] += 1
-            return Verdict(Outcome.RECALLED)
+            self.deleted[posted[i].chat] += 1
+            return Verdict(Outcome.RECALLED, messages=tuple(posted[i].messages))
 
-        await worker.work(Batch(job.key, "recall", list(chats)), Unhurried(), attempt)
+        await worker.work(Batch(job.key, "recall", list(posted)), Unhurried(), attempt)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ async def test_only_delivered_messages_are_recalled_and_refusals_are_counted(
     await parts.go()
     (job,) = await recall_jobs(js)
     assert [posted.i for posted in job.posted] == [0, 1, 2]
-    revoker = Owner(parts.recall_ledger, job.key, "recall")
+    revoker = Owner.of_recall(parts.recall_ledger, job)
     await revoker.settle(Outcome.RECALLED, [0])
     await revoker.settle(Outcome.ALREADY_GONE, [1])
     await revoker.settle(Outcome.TOO_LATE, [2])
@@ -146,6 +146,64 @@ async def _fact(owner: Owner, i: int, window: int) -> None:
     await owner.look()
     fact = Result(i=i, window=window, outcome=Outcome.DELIVERED, messages=[777], at=SENT_AT)
     await owner.append(ProgressV1(nonce="late", owner="owner", results=[fact]))
+
+
+async def test_a_second_copy_that_becomes_known_while_the_first_is_being_recalled_is_recalled_too(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    stage.people(1)
+    id = stage.sending()
+    await parts.go()
+    owner = Owner(parts.ledger, stage.key(id))
+    await owner.settle(Outcome.UNCONFIRMED, [0])
+    await owner.seal()
+    window = owner.state.results[0].window
+    await parts.go()
+    stage.answer(id, Answer.RESEND, None)
+    await parts.go()
+    await owner.look()
+    await owner.settle(Outcome.DELIVERED, [0])
+    await owner.seal()
+    await parts.go()
+    stage.press("recall", id)
+    await parts.go()
+    (job,) = await recall_jobs(js)
+    await owner.fact(0, window, 777)
+    await parts.go()
+    await finish_recall(parts.recall_ledger, job)
+    await parts.go()
+    (again,) = await recall_jobs(js)
+    assert (job.posted[0].messages, again.posted[0].messages) == ([100], [100, 777])
+    await finish_recall(parts.recall_ledger, again)
+    await parts.go()
+    assert (stage.status(id), stage.run(id).recalled) == ("created", 1)
+
+
+async def test_a_refused_recall_of_somebody_who_turns_out_to_have_nothing_is_none(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    stage.people(2)
+    id = stage.sending()
+    await parts.go()
+    owner = Owner(parts.ledger, stage.key(id))
+    await owner.settle(Outcome.UNCONFIRMED, [0, 1])
+    await owner.seal()
+    windows = [owner.state.results[i].window for i in (0, 1)]
+    await parts.go()
+    stage.answer(id, Answer.DELIVERED, None)
+    await parts.go()
+    stage.press("recall", id)
+    await parts.go()
+    assert [row.recall_outcome for row in stage.deliveries(id)] == ["recall_refused", "recall_refused"]
+    await owner.fact(0, windows[0], 777)
+    nothing = Result(i=1, window=windows[1], outcome=Outcome.UNATTEMPTED)
+    await owner.append(ProgressV1(nonce="late", owner="owner", results=[nothing]))
+    await parts.go()
+    for job in await recall_jobs(js):
+        await finish_recall(parts.recall_ledger, job)
+    await parts.go()
+    assert [row.recall_outcome for row in stage.deliveries(id)] == ["recalled", None]
+    assert (stage.run(id).recalled, stage.run(id).unrecalled) == (1, 0)
 
 
 async def test_parts_and_known_messages_of_the_unconfirmed_are_recalled_too(

@@ -54,6 +54,14 @@ class Owner:
     def __init__(self, ledger: Ledger, key: BatchKey, purpose: Purpose = "send") -> None:
         self._ledger, self._key, self._purpose = ledger, key, purpose
         self.state = Fold(purpose)
+        self._recalls: dict[int, list[int]] = {}
+
+    @classmethod
+    def of_recall(cls, ledger: Ledger, job: RecallJobV1) -> "Owner":
+        """A revoker: its results name the messages of the job."""
+        owner = cls(ledger, job.key, "recall")
+        owner._recalls = {posted.i: list(posted.messages) for posted in job.posted}
+        return owner
 
     async def look(self) -> Fold:
         self.state = fold(await self._ledger.read(self._key), self._purpose)
@@ -75,7 +83,7 @@ class Owner:
                 window=self.state.in_flight[i].window,
                 outcome=outcome,
                 at=SENT_AT + self._key.batch,
-                messages=[100 + i] if outcome is Outcome.DELIVERED and messages else [],
+                messages=[100 + i] if outcome is Outcome.DELIVERED and messages else self._recalls.get(i, []),
                 reason=reason,
             )
             for i in indices
@@ -112,7 +120,7 @@ async def finish(ledger: Ledger, job: SendJobV1) -> None:
 
 
 async def finish_recall(ledger: Ledger, job: RecallJobV1) -> None:
-    owner = Owner(ledger, job.key, "recall")
+    owner = Owner.of_recall(ledger, job)
     await owner.look()
     await owner.settle(Outcome.RECALLED, owner.state.pending(posted.i for posted in job.posted))
     if not owner.state.sealed:

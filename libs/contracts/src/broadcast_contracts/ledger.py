@@ -49,7 +49,9 @@ class Result(BaseModel):
     window: NonNegativeInt = Field(0, description="version of the record that opened this attempt; 0 in a seal")
     outcome: Outcome
     at: int = Field(0, description="unix seconds of the attempt")
-    messages: list[int] = Field(default_factory=list, description="Telegram message ids that were delivered")
+    messages: list[int] = Field(
+        default_factory=list, description="ids of the messages that arrived; in a recall, that it is about"
+    )
     chat: int | None = Field(None, description="the chat that received it, where it had migrated")
     reason: str = Field("", description="Telegram's description of a refusal")
     answer: Answer | None = Field(None, description="an operator's, where nobody else knows")

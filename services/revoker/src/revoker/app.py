@@ -1,5 +1,7 @@
 """The revoker: takes recall batches from NATS and deletes what was delivered."""
 
+from dataclasses import replace
+
 from faststream.asgi import AsgiFastStream
 
 from broadcast_contracts import Message, Outcome, RecallCountsV1, RecallJobV1
@@ -20,11 +22,17 @@ def to_batch(job: RecallJobV1) -> Batch:
 
 
 def deleter(job: RecallJobV1, account: Account) -> tuple[Pace, Attempt]:
-    """One attempt: everything that one recipient received."""
+    """One attempt: everything that one recipient received, as far as it was known when the job was made.
+
+    The outcome names the messages, so that one that becomes known meanwhile is not taken for recalled.
+    """
     posted = {one.i: one for one in job.posted}
 
     async def attempt(i: int, hold: Hold) -> Verdict:
-        return await account.messenger.delete(posted[i].chat, posted[i].messages, posted[i].at)
+        verdict = await account.messenger.delete(posted[i].chat, posted[i].messages, posted[i].at)
+        if verdict.outcome is Outcome.UNATTEMPTED:
+            return verdict
+        return replace(verdict, messages=tuple(posted[i].messages))
 
     return account.pace, attempt
 

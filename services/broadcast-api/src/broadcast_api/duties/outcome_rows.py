@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select, update
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.erasure import NOBODY
@@ -42,19 +42,19 @@ class Advance:
     changed: set[int]
 
 
+_new_outcome = bindparam("new_outcome", type_=deliveries.c.outcome.type)
 _new_message_ids = bindparam("new_message_ids", type_=deliveries.c.message_ids.type)
-_another_message: ColumnElement[bool] = and_(
-    deliveries.c.recall_outcome.is_not(None),
-    _new_message_ids.is_not(None),
-    deliveries.c.message_ids.is_distinct_from(_new_message_ids),
+_something_else: ColumnElement[bool] = or_(
+    and_(_new_message_ids.is_not(None), deliveries.c.message_ids.is_distinct_from(_new_message_ids)),
+    and_(_new_message_ids.is_(None), _new_outcome.is_distinct_from(Outcome.DELIVERED.value)),
 )
-"""What became known of a message after the recall of this recipient: there is more to recall."""
+"""A recall outcome is about what was known: not about a message that became known since, nor about nothing at all."""
 
 _SEND = (
     update(deliveries)
     .where(deliveries.c.run_id == bindparam("of_run"), deliveries.c.position == bindparam("at"))
     .values(
-        outcome=bindparam("new_outcome"),
+        outcome=_new_outcome,
         reason=bindparam("new_reason"),
         message_ids=_new_message_ids,
         sent_at=bindparam("new_sent_at"),
@@ -63,14 +63,20 @@ _SEND = (
             (deliveries.c.recipient_id == NOBODY, deliveries.c.chat_id),
             else_=func.coalesce(bindparam("new_chat", type_=deliveries.c.chat_id.type), deliveries.c.chat_id),
         ),
-        recall_outcome=case((_another_message, None), else_=deliveries.c.recall_outcome),
-        recall_reason=case((_another_message, None), else_=deliveries.c.recall_reason),
+        recall_outcome=case((_something_else, None), else_=deliveries.c.recall_outcome),
+        recall_reason=case((_something_else, None), else_=deliveries.c.recall_reason),
     )
 )
+_the_same: ColumnElement[bool] = deliveries.c.message_ids.is_not_distinct_from(_new_message_ids)
+"""A recall was of what was known when its job was made: it is repeated for a message that became known since."""
+
 _RECALL = (
     update(deliveries)
     .where(deliveries.c.run_id == bindparam("of_run"), deliveries.c.position == bindparam("at"))
-    .values(recall_outcome=bindparam("new_outcome"), recall_reason=bindparam("new_reason"))
+    .values(
+        recall_outcome=case((_the_same, _new_outcome)),
+        recall_reason=case((_the_same, bindparam("new_reason", type_=deliveries.c.recall_reason.type))),
+    )
 )
 
 
@@ -165,20 +171,25 @@ def _recall_values(state: Fold) -> dict[str, Any]:
     return {"recall_version": state.version, "recall_sealed": state.sealed}
 
 
+def as_column(messages: Sequence[int]) -> str | None:
+    """Message ids as `deliveries.message_ids` has them."""
+    return ",".join(map(str, messages)) or None
+
+
 def _rows(purpose: Purpose, advance: Advance) -> list[dict[str, Any]]:
     first = advance.place.key.batch * advance.place.batch_size
     rows = []
     for i in sorted(advance.changed):
         result = advance.state.results.get(i)
+        known = result or advance.state.kept.get(i)
         row = {
             "of_run": advance.place.run_id,
             "at": first + i,
             "new_outcome": result.outcome.value if result else None,
             "new_reason": (result.reason or None) if result else None,
+            "new_message_ids": as_column(known.messages) if known else None,
         }
         if purpose == "send":
-            known = result or advance.state.kept.get(i)
-            row["new_message_ids"] = ",".join(map(str, known.messages)) or None if known else None
             row["new_sent_at"] = known.at or None if known else None
             row["new_chat"] = known.chat if known else None
             row["new_answer"] = result.answer.value if result and result.answer else None

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select
 from broadcast_api.adapters.erasure import NOBODY
 from broadcast_api.adapters.schema import batches, deliveries
 from broadcast_api.duties.freeze import UNREACHABLE_BATCH
-from broadcast_api.duties.outcome_rows import finish_test
+from broadcast_api.duties.outcome_rows import as_column, finish_test
 from broadcast_api.duties.recall import NO_MESSAGE_ID
 from broadcast_contracts import BatchKey, Outcome, Result
 from broadcast_delivery.fold import Fold, fold
@@ -90,7 +90,7 @@ def send_columns(person: Row[Any], result: Result | None, kept: Result | None) -
     said: dict[str, Any] = {
         "outcome": result.outcome.value if result else None,
         "reason": (result.reason or None) if result else None,
-        "message_ids": ",".join(map(str, known.messages)) or None if known else None,
+        "message_ids": as_column(known.messages) if known else None,
         "sent_at": known.at or None if known else None,
         "answer": result.answer.value if result and result.answer else None,
     }
@@ -101,7 +101,7 @@ def send_columns(person: Row[Any], result: Result | None, kept: Result | None) -
 
 def recall_columns(person: Row[Any], result: Result | None) -> dict[str, Any]:
     """The same of the recall."""
-    if result is not None:
+    if result is not None and as_column(result.messages) == person.message_ids:
         return {"recall_outcome": result.outcome.value, "recall_reason": result.reason or None}
     unnamed = person.recall_reason == NO_MESSAGE_ID and person.outcome == Outcome.DELIVERED
     return {
