@@ -11,6 +11,7 @@ from broadcast_api.app import build
 from broadcast_api.settings import Settings
 from tests.support.broadcast_api import Api
 from tests.support.identity import bearer
+from tests.support.postgres import PostgresServer, fresh_database
 
 
 async def test_a_restart_of_postgresql_is_survived(postgres_server: str, postgres_dsn: str) -> None:
@@ -27,6 +28,25 @@ async def test_a_restart_of_postgresql_is_survived(postgres_server: str, postgre
         assert (await api.press("send", id)).json()["status"] == "sending"
         await asyncio.to_thread(end_every_session, postgres_server, postgres_dsn)
         assert (await http.get("/readyz")).status_code == 200
+
+
+async def test_readiness_falls_while_postgresql_is_away_and_rises_when_it_is_back(own_postgres: PostgresServer) -> None:
+    with fresh_database(own_postgres.dsn) as dsn:
+        url = dsn.replace("postgresql://", "postgresql+psycopg://")
+        app = build(Settings(database_url=url, event_store=dsn))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as http,
+        ):
+            assert (await http.get("/readyz")).status_code == 200
+            await asyncio.to_thread(own_postgres.stop)
+            try:
+                away = await http.get("/readyz")
+                assert (away.status_code, away.json()["faults"]) == (503, {"database": "does not answer"})
+                assert (await http.get("/livez")).status_code == 200
+            finally:
+                await asyncio.to_thread(own_postgres.start)
+            assert (await http.get("/readyz")).status_code == 200
 
 
 async def test_a_database_that_does_not_answer_is_a_problem_and_not_ready(tmp_path: Path) -> None:
