@@ -15,6 +15,9 @@ from sqlalchemy import insert, update
 
 from broadcast_api.adapters.schema import batches, broadcasts, deliveries, import_errors, imports, recipients, runs
 from broadcast_api.app import build
+from broadcast_api.application.broadcasts import Broadcasts
+from broadcast_api.domain.call import Actor, Call
+from broadcast_api.domain.identity import EVERYTHING
 from broadcast_api.settings import Settings
 from deploy.local.stack import free_port
 from tests.support.broadcast_api import Api, Json
@@ -67,7 +70,10 @@ def database_of(folder: Path) -> str:
 @contextlib.asynccontextmanager
 async def gallery(folder: Path) -> AsyncIterator[Gallery]:
     """Served over real HTTP until the end; an empty one beside it is at `empty`."""
-    async with _served(folder / "full") as (full, api), _served(folder / "empty", api) as (empty, _):
+    async with (
+        served(folder / "full", approval_above=PEOPLE // 2) as (full, api),
+        served(folder / "empty", api) as (empty, _),
+    ):
         shown = Gallery(full, database_of(folder / "full"))
         shown.paths = {"list-empty": f"{empty}/broadcasts", "people-empty": f"{empty}/people"}
         shown.paths |= {name: full + path for name, path in (await _fill(api)).items()}
@@ -75,11 +81,11 @@ async def gallery(folder: Path) -> AsyncIterator[Gallery]:
 
 
 @contextlib.asynccontextmanager
-async def _served(folder: Path, known: Api | None = None) -> AsyncIterator[tuple[str, Api]]:
+async def served(folder: Path, known: Api | None = None, **settings: Any) -> AsyncIterator[tuple[str, Api]]:
     """`known` is one that knows who signed in: cookies are the same for every port."""
     await asyncio.to_thread(folder.mkdir)
     stores = {"database_url": database_of(folder), "event_store": f"sqlite:///{folder}/events.db"}
-    app = build(Settings(**stores, usernames={"main": "company_bot"}))  # type: ignore[arg-type]
+    app = build(Settings(**{**stores, "usernames": {"main": "company_bot"}, **settings}))
     if known is not None:
         app.state.services = replace(app.state.services, identity=identity(known.app))
     port = free_port()
@@ -107,11 +113,19 @@ async def _fill(api: Api) -> dict[str, str]:
         id = (await api.http.post("/v1/broadcasts", json=draft)).json()["id"]
         paths[f"broadcast-{state}"] = f"/broadcasts/{id}"
         if state != "created":
+            _approve(api, UUID(id))
             await api.http.post(f"/v1/broadcasts/{id}/send")
             api.runs.record_frozen(UUID(id), 1, PEOPLE, 5)
             _run(api, id, state, counts, datetime.now(UTC) - timedelta(hours=5 - minutes))
-    paths |= {"edit": paths["broadcast-created"] + "/edit", "ask-send": paths["broadcast-created"] + "/send"}
+    created = paths["broadcast-created"]
+    paths |= {"edit": f"{created}/edit", "ask-send": f"{created}/send", "ask-approve": f"{created}/approve"}
     return paths | {"people": "/people", "import": "/people/import", "invite": "/people/invite"} | _imports(api)
+
+
+def _approve(api: Api, id: UUID) -> None:
+    broadcasts: Broadcasts = api.app.state.services.broadcasts
+    boris = Call(Actor("Борис Орлов", "Директор", "local:boris"), scope=EVERYTHING)
+    broadcasts.approve(id, broadcasts.standing(id).subject.digest, boris)
 
 
 async def _people(api: Api) -> None:

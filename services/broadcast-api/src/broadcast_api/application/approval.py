@@ -28,7 +28,7 @@ class SecondPerson:
     """`above` so many reachable people a broadcast needs one; None: never. Synchronous: call it from a thread."""
 
     def __init__(self, store: Store, people: People, above: int | None) -> None:
-        self._store, self._people, self._above = store, people, above
+        self._store, self._people, self.above = store, people, above
 
     def subject(self, broadcast: Broadcast) -> Subject:
         """What there is to approve now."""
@@ -40,23 +40,23 @@ class SecondPerson:
         if not self._needed(audience):
             return
         if broadcast.approval is None:
-            raise ApprovalNeeded(above=self._above)
+            raise ApprovalNeeded(above=self.above)
         if broadcast.approval.digest != self.subject(broadcast).digest:
-            raise ApprovalVoid(above=self._above)
+            raise ApprovalVoid(above=self.above)
 
     def standing(self, broadcast: Broadcast) -> Standing:
         """Whether it is needed is asked only before it is sent."""
         now, given = self.subject(broadcast), broadcast.approval
         if broadcast.status is not Status.CREATED:  # what was sent stays approved, whatever became of its audience
-            return Standing(now, False, given, self._above)
+            return Standing(now, False, given, self.above)
         needed = self._needed(self._store.audience(broadcast.draft.audience_id))
-        return Standing(now, needed, given if given and given.digest == now.digest else None, self._above)
+        return Standing(now, needed, given if given and given.digest == now.digest else None, self.above)
 
     def _needed(self, audience: Audience) -> bool:
-        if self._above is None:
+        if self.above is None:
             return False
         try:
-            return self._people.more_than(self._above, audience.bot, audience.id, audience.definition)
+            return self._people.more_than(self.above, audience.bot, audience.id, audience.definition)
         except BadDefinition:  # nobody can be found by it: Send says so
             return False
 

@@ -106,8 +106,18 @@ class Broadcasts:
         return self.obey(id, lambda broadcast: broadcast.withdraw_approval(call), call, expected)
 
     def standing(self, id: UUID) -> Standing:
-        """How the approval of a broadcast stands, which the caller must be allowed to see; raises `NotFound`."""
-        return self._second.standing(self._store.broadcast(id))
+        """How the approval of a broadcast stands, which the caller must be allowed to see; raises `NotFound`.
+
+        What is read afterwards to be shown with it is not older: nobody approves what is newer than what they see.
+        """
+        standing = self._second.standing(self._store.broadcast(id))
+        self._views.catch_up()
+        return standing
+
+    @property
+    def asks_approval(self) -> bool:
+        """Whether any broadcast may need one."""
+        return self._second.above is not None
 
     def send(self, id: UUID, call: Call, expected: int | None = None) -> Broadcast:
         """Open a new run."""

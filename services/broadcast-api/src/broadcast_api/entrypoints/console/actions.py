@@ -1,4 +1,4 @@
-"""The buttons of a broadcast: send, stop, resume, recall, delete, try out. A refusal is told on the page itself."""
+"""The buttons of a broadcast: approve, send, stop, resume, recall, delete, try out. A refusal is told on its page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,12 +8,13 @@ from fastapi import Response
 
 from broadcast_api.domain.call import Call
 from broadcast_api.domain.errors import NotFound, Refused
-from broadcast_api.entrypoints.console.access import AUTHOR, SENDER, VIEWER
-from broadcast_api.entrypoints.console.broadcasts import broadcast_page, shown
+from broadcast_api.entrypoints.console.access import APPROVER, AUTHOR, SENDER, VIEWER
+from broadcast_api.entrypoints.console.broadcasts import broadcast_page, looked_at, message_of, shown
 from broadcast_api.entrypoints.console.explain import explain
 from broadcast_api.entrypoints.console.forms import Form, Posted
 from broadcast_api.entrypoints.console.page import Page, Viewed, local_path
 from broadcast_api.entrypoints.console.route import pages, status_of
+from broadcast_api.entrypoints.console.selection import described
 from broadcast_api.entrypoints.http import trials
 from broadcast_api.entrypoints.http.audiences import preview_stored
 from broadcast_api.entrypoints.http.paging import SearchText
@@ -27,10 +28,26 @@ router = pages()
 
 @router.get("/broadcasts/{id}/send", dependencies=[SENDER])
 def ask_to_send(id: UUID, page: Viewed) -> Response:
-    row = _row(page, id)
-    reach = preview_stored(row.audience_id, page.door)
+    it = looked_at(page, id)
+    reach = preview_stored(it.b.audience.id, page.door)
     seconds = -(-reach.reachable // USUAL_PER_SECOND)
-    return page.render("ask_send.html", it=shown(row, page), reach=reach, seconds=seconds, usual=USUAL_PER_SECOND)
+    return page.render("ask_send.html", it=it, reach=reach, seconds=seconds, usual=USUAL_PER_SECOND)
+
+
+@router.get("/broadcasts/{id}/approve", dependencies=[APPROVER])
+def ask_to_approve(id: UUID, page: Viewed) -> Response:
+    """All that is approved, and its digest in the form."""
+    it = looked_at(page, id)
+    audience = page.door.queries.audience(it.b.audience.id)
+    if audience is None:
+        raise NotFound("audience", it.b.audience.id)
+    return page.render(
+        "ask_approve.html",
+        it=it,
+        who=described(audience.definition, page.words),
+        reach=preview_stored(audience.id, page.door),
+        message=message_of(it.b.text, it.b.parse_mode),
+    )
 
 
 @router.get("/broadcasts/{id}/recall", dependencies=[SENDER])
@@ -43,6 +60,7 @@ def ask_to_delete(id: UUID, page: Viewed) -> Response:
     return page.render("ask_delete.html", it=shown(_row(page, id), page))
 
 
+@router.get("/broadcasts/{id}/withdraw", dependencies=[VIEWER])
 @router.get("/broadcasts/{id}/stop", dependencies=[VIEWER])
 @router.get("/broadcasts/{id}/resume", dependencies=[VIEWER])
 @router.get("/broadcasts/{id}/resend", dependencies=[VIEWER])
@@ -54,6 +72,18 @@ def look(id: UUID, page: Viewed) -> Response:
 @router.post("/broadcasts/{id}/send", dependencies=[SENDER])
 def send(id: UUID, page: Viewed, form: Posted) -> Response:
     return _press(page, id, form, "sent", lambda call: page.door.broadcasts.send(id, call, form.version))
+
+
+@router.post("/broadcasts/{id}/approve", dependencies=[APPROVER])
+def approve(id: UUID, page: Viewed, form: Posted) -> Response:
+    """What the form showed, whatever there is now."""
+    command = lambda call: page.door.broadcasts.approve(id, form.one("digest"), call)  # noqa: E731
+    return _press(page, id, form, "approved", command)
+
+
+@router.post("/broadcasts/{id}/withdraw", dependencies=[APPROVER])
+def withdraw(id: UUID, page: Viewed, form: Posted) -> Response:
+    return _press(page, id, form, "withdrawn", lambda call: page.door.broadcasts.withdraw_approval(id, call))
 
 
 @router.post("/broadcasts/{id}/stop", dependencies=[SENDER])

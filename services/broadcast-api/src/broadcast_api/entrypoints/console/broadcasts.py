@@ -10,6 +10,7 @@ from markupsafe import Markup
 from pydantic import BeforeValidator
 
 from broadcast_api.adapters.listing import Sort
+from broadcast_api.application.approval import Standing
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.console.access import VIEWER
@@ -42,7 +43,7 @@ router = pages()
 class Shown:
     """A broadcast and what a page says about it beyond HTTP v1.
 
-    `done` of `of` are delivered or, in and after a recall, dealt with.
+    `done` of `of` are delivered or, in and after a recall, dealt with. `own` is it of whoever had a hand in it.
     """
 
     b: BroadcastOut
@@ -51,6 +52,12 @@ class Shown:
     done: int
     of: int
     recallable_until: datetime | None
+    own: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it cannot be sent before a second person has approved it."""
+        return self.b.approval is not None and self.b.approval.needed and self.b.approval.given is None
 
     @property
     def recallable_for(self) -> timedelta | None:
@@ -69,9 +76,18 @@ class Shown:
         return [(name, n) for name, n in {**parts, "skipped": counts.skipped, "pending": counts.pending}.items() if n]
 
 
-def shown(row: Any, page: Page) -> Shown:
+def looked_at(page: Page, id: UUID) -> Shown:
+    """One broadcast with how its approval stands; raises `NotFound`."""
+    standing = page.door.broadcasts.standing(id)
+    row = page.door.queries.broadcast(id)
+    if row is None:
+        raise NotFound("broadcast", id)
+    return shown(row, page, standing)
+
+
+def shown(row: Any, page: Page, standing: Standing | None = None) -> Shown:
     """From a row of the queries."""
-    b = broadcast_out(row, page.words.language)
+    b = broadcast_out(row, page.words.language, standing)
     counts = b.counts
     recall = b.status is Status.RECALLING or (b.status is Status.CREATED and counts.recalled + counts.unrecalled > 0)
     at_rest = b.status in (Status.STOPPED, Status.SENT) and counts.delivered
@@ -82,6 +98,7 @@ def shown(row: Any, page: Page) -> Shown:
         done=counts.recalled + counts.unrecalled if recall else counts.delivered,
         of=counts.delivered if recall else counts.total,
         recallable_until=b.sent_at + RECALLABLE if b.sent_at and at_rest else None,
+        own=bool(standing and page.principal and page.principal.id in standing.subject.hands),
     )
 
 
@@ -103,6 +120,7 @@ def list_broadcasts(
         sort=order,
         sorts=SORTS,
         first=cursor is None,
+        asks_approval=page.door.broadcasts.asks_approval,
         statuses=list(Status),
     )
 
@@ -122,6 +140,7 @@ def broadcast_page(
     cursor: str | None = None,
 ) -> Response:
     """Everything about one broadcast; `alert` is a refusal that the reader is told above it."""
+    standing = page.door.broadcasts.standing(id)
     row = page.door.queries.broadcast(id)
     if row is None:
         raise NotFound("broadcast", id)
@@ -131,7 +150,7 @@ def broadcast_page(
         people = http_deliveries.deliveries(
             id, page.door, outcome=outcome, text=text, cursor=cursor, limit=RECIPIENTS, accept="application/json"
         )
-    it = shown(row, page)
+    it = shown(row, page, standing)
     return page.render(
         "broadcast.html",
         status,
@@ -175,6 +194,12 @@ def message_of(text: str, parse_mode: str) -> Markup:
         return bubble(parse(text, parse_mode))
     except FormattingError:
         return Markup("{}").format(text)
+
+
+@router.get("/broadcasts/{id}/approval", dependencies=[VIEWER])
+def approval(id: UUID, page: Viewed) -> Response:
+    """The word for the list, which comes after the page: people have to be counted for it."""
+    return page.render("part_approval.html", it=looked_at(page, id))
 
 
 @router.get("/broadcasts/{id}/recipients.csv", dependencies=[VIEWER])

@@ -73,7 +73,7 @@ async def _list(page: Page, rows: Sequence[Any], first: tuple[UUID, ...]) -> Asy
         elif change is not None and change.row is None:
             yield format_sse_event(event="stale", data_str=".")
         elif change is not None:
-            html = page.text("part_row.html", it=shown(change.row, page))
+            html = page.text("part_row.html", it=await _shown(page, change.row), asks_approval=False)
             yield format_sse_event(event="patch", data_str=f"<table><tbody>{html}</tbody></table>")
 
 
@@ -110,13 +110,14 @@ async def live_one(id: UUID, page: Viewed) -> StreamingResponse:
 
 async def _one(page: Page, id: UUID, row: Any) -> AsyncGenerator[bytes]:
     yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
-    pace, drawing, said = Pace(), Drawing(page), ""
+    pace, drawing, said, it = Pace(), Drawing(page), "", await _shown(page, row)
     async for change in page.door.feed.watch(id, row, BEAT_SECONDS):
         if change is not None and change.row is None:
             yield format_sse_event(event="stale", data_str=".")
             return
         row = row if change is None else change.row
-        it = shown(row, page)
+        if change is not None or row.status != Status.CREATED:
+            it = await _shown(page, row)
         moves = change is not None or row.status in (Status.SENDING, Status.RECALLING)
         left = "" if it.recallable_for is None else page.words.countdown(it.recallable_for)
         drawn = await drawing.again(it)
@@ -127,6 +128,12 @@ async def _one(page: Page, id: UUID, row: Any) -> AsyncGenerator[bytes]:
             pace.add(time.monotonic(), it.done if it.recall else it.b.counts.total - it.b.counts.pending)
         said = left
         yield format_sse_event(event="patch", data_str=page.text("part_live.html", it=it, pace=pace) + drawn)
+
+
+async def _shown(page: Page, row: Any) -> Shown:
+    """With its approval while that decides what can be done next."""
+    asked = row.status == Status.CREATED
+    return shown(row, page, await asyncio.to_thread(page.door.broadcasts.standing, row.id) if asked else None)
 
 
 class Drawing:

@@ -130,6 +130,8 @@ FLASHES = {
     "edited": N_("Changes saved."),
     "deleted": N_("The broadcast has been deleted."),
     "files_changed": N_("The files have been changed."),
+    "approved": N_("The broadcast has been approved."),
+    "withdrawn": N_("The approval has been withdrawn."),
     "sent": N_("Sending has started."),
     "stopped": N_("Stopping: messages under way are being settled."),
     "resumed": N_("Sending goes on with those who have not had it yet."),

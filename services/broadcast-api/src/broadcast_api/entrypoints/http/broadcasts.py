@@ -116,11 +116,12 @@ _button("recall", "Delete what the latest run delivered")
 
 def show(door: Services, id: UUID, language: Language, response: Response) -> BroadcastOut:
     """The broadcast as it is now, with its ETag; raises `NotFound`."""
+    standing = door.broadcasts.standing(id)
     row = door.queries.broadcast(id)
     if row is None:
         raise NotFound("broadcast", id)
     response.headers["ETag"] = etag(row.version)
-    return broadcast_out(row, language, door.broadcasts.standing(id))
+    return broadcast_out(row, language, standing)
 
 
 @contextmanager
@@ -129,8 +130,9 @@ def current_state_when_stale(door: Services, id: UUID, language: Language) -> It
     try:
         yield
     except Stale as error:
+        standing = door.broadcasts.standing(id)
         row = door.queries.broadcast(id)
         if row is None:
             raise NotFound("broadcast", id) from error
-        current = broadcast_out(row, language, door.broadcasts.standing(id)).model_dump(mode="json")
+        current = broadcast_out(row, language, standing).model_dump(mode="json")
         raise Problem(412, "stale", {"ETag": etag(row.version)}, version=row.version, current=current) from error

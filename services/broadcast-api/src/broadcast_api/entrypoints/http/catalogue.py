@@ -141,13 +141,13 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
     "approval_needed": {
         "en": (
             "Needs the approval of a second person",
-            "More than {above} people would get it. Have somebody with the role “approver” approve it, who neither "
-            "drew it up nor changed it, and send it then.",
+            "More than {above} people would get it. Have it approved by somebody who neither drew it up nor changed "
+            "it, and send it then.",
         ),
         "ru": (
             "Нужно согласование второго сотрудника",
-            "Получателей больше {above}. Попросите согласовать рассылку сотрудника с ролью «approver», который её не "
-            "создавал и не менял, и отправьте её после этого.",
+            "Получателей больше {above}. Попросите согласовать рассылку сотрудника, который её не создавал и не менял, "
+            "и отправьте её после этого.",
         ),
     },
     "approval_void": {
@@ -163,12 +163,11 @@ TEXTS: dict[str, dict[Language, tuple[str, str]]] = {
     "own_approval": {
         "en": (
             "Not your own",
-            "You drew it up or changed it, or its audience. Somebody else with the role “approver” has to approve it.",
+            "You drew it up or changed it, or its audience. Somebody else has to approve it.",
         ),
         "ru": (
             "Своё согласовать нельзя",
-            "Вы создавали или меняли эту рассылку либо её аудиторию. Согласовать её должен другой сотрудник с ролью "
-            "«approver».",
+            "Вы создавали или меняли эту рассылку либо её аудиторию. Согласовать её должен другой сотрудник.",
         ),
     },
     "not_a_person": {

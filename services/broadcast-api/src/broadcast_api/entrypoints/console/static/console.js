@@ -6,7 +6,7 @@ import { copying } from "./copy.js";
 import { dialogs } from "./dialogs.js";
 import { files } from "./files.js";
 import { filters } from "./filters.js";
-import { load, region } from "./parts.js";
+import { loadLater } from "./parts.js";
 import { stream } from "./stream.js";
 import { localTimes } from "./times.js";
 import { upload } from "./upload.js";
@@ -25,8 +25,7 @@ const answered = document.querySelector("[data-canonical]");
 if (answered) history.replaceState(null, "", answered.dataset.canonical);
 document.querySelector(".alert")?.focus();
 
-// Long counts come after the page, one at a time.
-for (const cell of document.querySelectorAll("[data-load]")) await region(cell, load(cell.dataset.load));
+await loadLater();
 
 // A second click on a button that was pressed does nothing.
 addEventListener("submit", (event) => {

@@ -18,6 +18,11 @@ export async function region(element, loading) {
   return true;
 }
 
+/** Long counts come after the page, one at a time. */
+export async function loadLater() {
+  for (const cell of document.querySelectorAll("[data-load]")) await region(cell, load(cell.dataset.load));
+}
+
 /** Make every part of this page that is marked as live what it is in another rendering of it. */
 export function refresh(fresh, kinds) {
   for (const part of fresh.querySelectorAll("[data-live]")) {

@@ -1,7 +1,7 @@
 // Server-Sent Events for the page that is open. Every connection begins with the present state, so that whatever was missed
 // (a laptop that slept, a server that restarted) is made good by connecting again.
 
-import { parse, refresh } from "./parts.js";
+import { loadLater, parse, refresh } from "./parts.js";
 
 const SILENCE = 10_000; // the server says something every 3 s
 const CALM = 600; // changes that follow each other closely are one
@@ -54,6 +54,7 @@ function later() {
     if (!answer?.ok) return later();
     const watched = holder().dataset.stream;
     refresh(parse(await answer.text()), ["page"]);
+    loadLater();
     if (holder()?.dataset.stream !== watched) open();
   }, CALM);
 }
