@@ -80,6 +80,8 @@ async def test_what_nobody_could_be_is_refused_with_its_place(api: Api) -> None:
         "reachable without a chat": {"external_id": "E", "status": "active"},
         "an empty tag": {"chat_id": 1, "tags": [" "]},
         "a time without a zone": {"chat_id": 1, "joined_at": "2026-01-31T10:00:00"},
+        "a time as a number": {"chat_id": 1, "joined_at": 2026},
+        "a time before all others": {"chat_id": 1, "joined_at": "0001-01-01T00:00:00+14:00"},
     }
     for case, person in bad.items():
         answer = await put(api, {"chat_id": 5}, person)

@@ -1,17 +1,26 @@
 """Who did what is on record, is shown to administrators alone, and can be exported so that a change is noticed."""
 
-import sqlite3
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import create_engine, text
 
 from broadcast_api import __main__
 from broadcast_api.application.audit_chain import check
-from tests.integration.identity.conftest import Browser, client
+from tests.integration.identity.conftest import Browser, Build, client
 from tests.support.broadcast_api import Api
 from tests.support.identity import bearer, sign_in
+
+
+@pytest.fixture
+async def app(built: Build, database_url: str, event_store_url: str) -> AsyncIterator[FastAPI]:
+    """On each engine in turn."""
+    app = built(database_url=database_url, event_store=event_store_url)
+    async with app.router.lifespan_context(app):
+        yield app
 
 
 async def lines(api: Api, roles: str = "*=admin", **query: str) -> list[str]:
@@ -107,9 +116,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *ar
 
 
 @pytest.fixture
-def environment(app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BROADCAST_DATABASE_URL", f"sqlite:///{tmp_path}/b.db")
-    monkeypatch.setenv("BROADCAST_EVENT_STORE", f"sqlite:///{tmp_path}/e.db")
+def environment(app: FastAPI, database_url: str, event_store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROADCAST_DATABASE_URL", database_url)
+    monkeypatch.setenv("BROADCAST_EVENT_STORE", event_store_url)
 
 
 @pytest.mark.usefixtures("environment")
@@ -136,16 +145,31 @@ def test_what_is_done_by_command_to_accounts_and_keys_is_on_record(
     assert run(monkeypatch, capsys, "audit", "verify", file)[1] == f"{file}: line 2: was changed"
 
 
+def forge(event_store_url: str) -> int:
+    """Change a text in every event that holds it, as an administrator of the database can; answers how many events."""
+    engine = create_engine(event_store_url.replace("postgresql://", "postgresql+psycopg://"))
+    table, words, stored = "broadcasts_events", "convert_from(state, 'UTF8')", "convert_to({}, 'UTF8')"
+    if engine.dialect.name == "sqlite":
+        table, words, stored = "stored_events", "CAST(state AS TEXT)", "CAST({} AS BLOB)"
+    forged = stored.format(f"REPLACE({words}, '9:00', '8:00')")
+    with engine.begin() as events:
+        changed = events.execute(text(f"UPDATE {table} SET state = {forged} WHERE {words} LIKE '%9:00%'"))
+    engine.dispose()
+    return int(changed.rowcount)
+
+
 @pytest.mark.usefixtures("environment")
 async def test_a_log_that_was_changed_after_an_export_is_found(
-    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    event_store_url: str,
 ) -> None:
     await api.broadcast()
     file = tmp_path / "audit.ndjson"
     file.write_text("".join(await lines(api)))
     assert run(monkeypatch, capsys, "audit", "verify", "--log", file)[1] == 0
-    with sqlite3.connect(tmp_path / "e.db") as events:
-        forged = "CAST(REPLACE(CAST(state AS TEXT), '9:00', '8:00') AS BLOB)"
-        assert events.execute(f"UPDATE stored_events SET state = {forged}").rowcount == 2
+    assert forge(event_store_url) == 1
     _, code = run(monkeypatch, capsys, "audit", "verify", "--log", file)
     assert code == f"{file}: line 3: the event log says something else"

@@ -114,7 +114,7 @@ async def attach_upload(
     dependencies=[VIEWER],
     summary="Download a file",
     response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {}}}, **documented(404, 422)},
+    responses={200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}, **documented(404, 422)},
 )
 async def download(id: UUID, attachment_id: AttachmentId, door: Door, inline: bool = False) -> Response:
     """The bytes as they were attached. With `inline` a picture may be shown in its place; anything else is saved."""
@@ -132,7 +132,10 @@ async def download(id: UUID, attachment_id: AttachmentId, door: Door, inline: bo
 
 
 @router.patch(
-    "/{attachment_id}", dependencies=[AUTHOR], summary="Rename a file", responses=documented(404, 409, 412, 422)
+    "/{attachment_id}",
+    dependencies=[AUTHOR],
+    summary="Rename a file",
+    responses=documented(400, 404, 409, 412, 413, 422),
 )
 def rename(
     id: UUID,
@@ -167,7 +170,10 @@ def remove(
 
 
 @router.put(
-    "", dependencies=[AUTHOR], summary="Put the files in another order", responses=documented(404, 409, 412, 422)
+    "",
+    dependencies=[AUTHOR],
+    summary="Put the files in another order",
+    responses=documented(400, 404, 409, 412, 413, 422),
 )
 def order(
     id: UUID,

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from broadcast_api.adapters.audit import Filter
 from broadcast_api.adapters.queries import utc
 from broadcast_api.application.audit_chain import NOTHING, End, export
 from broadcast_api.entrypoints.http.context import Door
+from broadcast_api.entrypoints.http.models import Moment
 from broadcast_api.entrypoints.http.paging import Cursor, Limit, Page, number, page
 from broadcast_api.entrypoints.http.policy import ADMIN
 from broadcast_api.entrypoints.http.problems import documented
@@ -23,7 +24,7 @@ CHUNK = 100
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
 Part = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
-Moment = Annotated[AwareDatetime | None, Query(description="with a time zone")]
+Bound = Annotated[Moment | None, Query(description="with a time zone")]
 
 
 class AuditEntry(BaseModel):
@@ -48,8 +49,8 @@ def list_audit(
     door: Door,
     person: Annotated[Part, Query(description="part of a name, or of an id such as local:anna")] = "",
     subject: Annotated[Part, Query(description="id of a broadcast, audience, person, import, account or key")] = "",
-    since: Moment = None,
-    until: Moment = None,
+    since: Bound = None,
+    until: Bound = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[AuditEntry]:

@@ -82,7 +82,7 @@ def edit(
     dependencies=[AUTHOR],
     status_code=204,
     summary="Delete one while it is created",
-    responses=documented(404, 409, 412),
+    responses=documented(404, 409, 412, 422),
 )
 def delete(id: UUID, version: IfMatch, door: Door, call: Caller, language: InLanguage) -> None:
     with current_state_when_stale(door, id, language):

@@ -112,7 +112,7 @@ async def start(
     return await asyncio.to_thread(read, id, door, language)
 
 
-@router.get("", dependencies=[ADMIN], summary="List imports, newest first")
+@router.get("", dependencies=[ADMIN], summary="List imports, newest first", responses=documented())
 def list_imports(door: Door) -> Imports:
     return Imports(items=[shown(row) for row in door.imports.page(SHOWN, door.scope.allowed)])
 

@@ -1,11 +1,12 @@
 """Broadcasts in JSON, and the kinds of strings that requests may hold."""
 
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from broadcast_api.adapters.queries import COUNTS, utc
 from broadcast_api.application.approval import Standing
@@ -26,8 +27,24 @@ def _storable(text: str) -> str:
     return text
 
 
+def _written_out(moment: Any) -> Any:
+    if not isinstance(moment, str) or not re.match(r"\d{4}-\d\d-\d\d", moment):
+        raise ValueError("a moment is written as 2026-11-25T09:30:00+03:00")  # pydantic would take 2026 for seconds
+    return moment
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("there is no such moment in UTC") from error
+
+
 Words = Annotated[str, AfterValidator(_storable)]
 """Text that every database can hold."""
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+"""RFC 3339 with a time zone, kept in UTC."""
 
 RowId = Annotated[int, Field(ge=1, lt=2**63)]
 

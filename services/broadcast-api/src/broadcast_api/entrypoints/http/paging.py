@@ -48,7 +48,7 @@ def time_and_id(cursor: str | None) -> Place | None:
     try:
         time, id = _decode(cursor)
         return datetime.fromisoformat(time).astimezone(UTC), UUID(id)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Problem(422, "bad_cursor") from error
 
 
@@ -71,7 +71,7 @@ def broadcast_end(cursor: str | None, sort: Sort) -> PageEnd | None:
         if order != sort or not sound or (unsent and not sort.by_sending) or (kind is int and abs(found) >= 2**31):
             raise ValueError(cursor)
         return PageEnd(found, UUID(id), unsent)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Problem(422, "bad_cursor") from error
 
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from broadcast_api.adapters.entering import Person
 from broadcast_api.adapters.queries import utc
 from broadcast_api.entrypoints.http.context import Services
-from broadcast_api.entrypoints.http.models import Request, Words
+from broadcast_api.entrypoints.http.models import Moment, Request, Words
 
 UPSERT_MAX = 10_000
 CHAT_ID_END = 2**52  # "at most 52 significant bits", Bot API, Chat.id
@@ -30,7 +30,6 @@ Attribute = Annotated[Words, Field(max_length=256)]
 Name = Annotated[Words, Field(max_length=256)]
 Tag = Annotated[Words, Field(min_length=1, max_length=64, pattern=r"\S")]
 Tags = Annotated[list[Tag], Field(max_length=TAGS_MAX)]
-Joined = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
 def _chat(chat_id: int) -> int:
@@ -58,7 +57,7 @@ class PersonIn(Request):
     department: Attribute | None = None
     position: Attribute | None = None
     external_id: Annotated[Attribute, Field(min_length=1)] | None = None
-    joined_at: Joined | None = None
+    joined_at: Moment | None = None
     tags: Tags | None = None
 
     @model_validator(mode="after")
@@ -95,7 +94,7 @@ class PersonChanges(Request):
     department: Attribute | None = None
     position: Attribute | None = None
     external_id: Annotated[Attribute, Field(min_length=1)] | None = None
-    joined_at: Joined = datetime(1970, 1, 1, tzinfo=UTC)
+    joined_at: Moment = datetime(1970, 1, 1, tzinfo=UTC)
     tags: Tags = Field(default_factory=list)
 
     def given(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Bots(BaseModel):
     items: list[Bot]
 
 
-@router.get("/bots", dependencies=[VIEWER], summary="List the bots", tags=["bots"])
+@router.get("/bots", dependencies=[VIEWER], summary="List the bots", tags=["bots"], responses=documented())
 def bots(door: Door) -> Bots:
     return Bots(items=[Bot(name=name) for name in door.bots])
 

@@ -38,7 +38,7 @@ class TrialOut(BaseModel):
     "",
     dependencies=[AUTHOR],
     summary="Send a test message to one person",
-    responses={202: {"model": TrialOut}, **documented(404, 409, 422)},
+    responses={202: {"model": TrialOut}, **documented(400, 404, 409, 413, 422)},
 )
 async def try_out(id: UUID, body: NewTrial, door: Door, call: Caller, response: Response) -> TrialOut:
     """Waits a while for the outcome (200). After that answers 202 with its address in Location."""
