@@ -28,6 +28,8 @@ def _storable(text: str) -> str:
 
 
 def _written_out(moment: Any) -> Any:
+    if isinstance(moment, datetime):  # a cell of a file was read already
+        return moment
     if not isinstance(moment, str) or not re.match(r"\d{4}-\d\d-\d\d", moment):
         raise ValueError("a moment is written as 2026-11-25T09:30:00+03:00")  # pydantic would take 2026 for seconds
     return moment
