@@ -57,7 +57,7 @@ class Process:
     def freeze(self, seconds: float) -> None:
         """SIGSTOP, and SIGCONT later."""
         self.freezes += 1
-        self._frozen_until = asyncio.get_running_loop().time() + seconds
+        self._frozen_until = max(self._frozen_until, asyncio.get_running_loop().time() + seconds)
 
     def kill(self) -> None:
         """SIGKILL."""
