@@ -1,4 +1,4 @@
-"""How a broadcast stands, in one request, however late: `python counts.py nats://host:4222 BROADCAST_ID`.
+"""How a broadcast stands, in one request, however late: `NATS_URL=nats://USER:PASSWORD@host:4222 python counts.py ID`.
 
 COUNTS keeps the newest message of each batch. A direct get of the last message of every matching subject answers with
 all of them; above 1,024 batches the server answers 413 and a `last_per_subject` consumer reads the same, which is what
@@ -7,8 +7,10 @@ all of them; above 1,024 batches the server answers 413 and a `last_per_subject`
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import nats
 from nats.aio.client import Client
@@ -42,7 +44,8 @@ async def follow(client: Client, broadcast_id: str) -> AsyncIterator[SendCountsV
 
 
 async def main(url: str, broadcast_id: str) -> None:
-    client = await nats.connect(url)
+    # The only inbox in which this user may receive answers.
+    client = await nats.connect(url, inbox_prefix=f"_INBOX_{urlsplit(url).username}")
     batches = await snapshot(client, broadcast_id)
     run = [one for one in batches if one.run == max((batch.run for batch in batches), default=0)]
     for field in ("total", "delivered", "failed", "unconfirmed", "skipped", "pending"):
@@ -51,4 +54,4 @@ async def main(url: str, broadcast_id: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main(os.environ["NATS_URL"], sys.argv[1]))

@@ -1,12 +1,14 @@
-"""Follow every broadcast with nats-py: `python plain.py nats://host:4222 NAME [SEQUENCE or ISO TIME] [--once]`.
+"""Follow every broadcast with nats-py: `NATS_URL=nats://USER:PASSWORD@host:4222 python plain.py NAME [BEGIN]`.
 
-The place in the stream is kept by JetStream under NAME; where to begin is read only when NAME is new. The last
-event of each broadcast is kept in NAME.db, in the transaction of whatever else you do about it: a repeat does nothing.
+JetStream keeps the place under NAME; BEGIN counts only when NAME is new. The last event of each broadcast is kept in
+NAME.db, in the transaction of whatever else you do about it: a repeat does nothing. USER has an inbox of its own.
 """
 
 import asyncio
+import os
 import sqlite3
 import sys
+from urllib.parse import urlsplit
 
 import nats
 from nats.js.api import ConsumerConfig, DeliverPolicy
@@ -32,16 +34,14 @@ def take(database: sqlite3.Connection, event: BroadcastEvent) -> None:
         if row and event.version <= row[0]:
             return  # come again
         if row and event.version > row[0] + 1:
-            print(
-                "lost: events", row[0] + 1, "to", event.version - 1, "- read the broadcast over HTTP", file=sys.stderr
-            )
+            print(f"lost: events {row[0] + 1} to {event.version - 1} - read the broadcast over HTTP", file=sys.stderr)
         database.execute(SEEN, [str(event.broadcast_id), event.version, event.name])
         print(event.broadcast_id, event.version, event.name, flush=True)
 
 
-async def main(url: str, name: str, start: str = "", *, once: bool) -> None:
+async def main(url: str, name: str, start: str = "", once: str = "") -> None:
     (database := sqlite3.connect(f"{name}.db")).execute(TABLE)
-    client = await nats.connect(url, max_reconnect_attempts=-1)
+    client = await nats.connect(url, inbox_prefix=f"_INBOX_{urlsplit(url).username}", max_reconnect_attempts=-1)
     events = await client.jetstream().pull_subscribe("broadcasts.event.>", name, "BROADCASTS", begin(start))
     while True:
         try:
@@ -56,4 +56,4 @@ async def main(url: str, name: str, start: str = "", *, once: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*[one for one in sys.argv[1:] if one != "--once"], once="--once" in sys.argv))
+    asyncio.run(main(os.environ["NATS_URL"], *sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Follow every broadcast with FastStream: `NATS_URL=nats://host:4222 python with_faststream.py`.
+"""Follow every broadcast with FastStream: `NATS_URL=nats://USER:PASSWORD@host:4222 python with_faststream.py`.
 
 The durable consumer `my-service` keeps the place in the stream; where to begin (here: the first message that is kept)
 counts only when it is made. Give `DeliverPolicy.BY_START_SEQUENCE` and `opt_start_seq`, or `BY_START_TIME` and
@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+from urllib.parse import urlsplit
 
 from faststream import AckPolicy, FastStream
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
@@ -20,7 +21,9 @@ TABLE = "CREATE TABLE IF NOT EXISTS seen (broadcast TEXT PRIMARY KEY, version IN
 SEEN = "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version, last = excluded.last"
 
 log = logging.getLogger("my-service")
-broker = NatsBroker(os.environ["NATS_URL"], max_reconnect_attempts=-1)
+url = os.environ["NATS_URL"]
+inbox = f"_INBOX_{urlsplit(url).username}"  # the only one in which this user may receive answers
+broker = NatsBroker(url, inbox_prefix=inbox, max_reconnect_attempts=-1)
 app = FastStream(broker)
 database = sqlite3.connect("my-service.db", check_same_thread=False)
 database.execute(TABLE)
@@ -31,6 +34,7 @@ database.execute(TABLE)
     stream=JStream("BROADCASTS", declare=False),  # the stream is the platform's: never declare it
     durable="my-service",
     pull_sub=PullSub(batch_size=1),
+    inbox_prefix=f"{inbox}.".encode(),  # the broker's does not reach a pull consumer
     config=ConsumerConfig(deliver_policy=DeliverPolicy.ALL, ack_wait=30, max_ack_pending=1),
     ack_policy=AckPolicy.NACK_ON_ERROR,  # FastStream's default would drop a message whose handler failed
 )
