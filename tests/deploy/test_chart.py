@@ -249,6 +249,15 @@ def test_each_service_is_told_who_it_is_at_nats_and_nats_knows_every_one_of_them
     assert keys == {variable: name for name, variable in known.items()}
 
 
+def test_each_service_is_handed_the_authority_of_nats_where_there_is_one() -> None:
+    for item in _config_maps("everything").values():
+        if "BROADCAST_NATS_USER" in item["data"]:
+            assert item["data"]["BROADCAST_NATS_CA_FILE"] == "/etc/broadcasts/nats-ca.crt"
+    handed = {made_by for made_by, pod in pods("everything") if "{'key': 'ca.crt', 'path': 'nats-ca.crt'}" in str(pod)}
+    assert handed >= {"b-api", "b-dispatcher", "b-revoker"}
+    assert not any("BROADCAST_NATS_CA_FILE" in item["data"] for item in _config_maps("minimal").values())
+
+
 def test_the_disk_of_nats_holds_twice_what_is_there_when_everything_is_full() -> None:
     values = yaml.safe_load((CHART.parent / "nats-values.yaml").read_text())["config"]["jetstream"]
     gibibytes = int(values["fileStore"]["pvc"]["size"].removesuffix("Gi"))

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.local.stack import nats_server_binary
-
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "deploy/helm/telegram-broadcasts/files"
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
@@ -61,14 +59,6 @@ def test_every_alert_has_its_page_in_the_runbook(name: str) -> None:
     assert rule["annotations"]["runbook"] == f"docs/operations.md#{name.lower()}"
     page = OPERATIONS.partition(f"\n### {name}\n")[2].partition("\n#")[0]
     assert "**Do:**" in page
-
-
-def test_the_configuration_of_nats_in_compose_is_one_that_the_server_accepts(tmp_path: Path) -> None:
-    compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
-    file = tmp_path / "nats.conf"
-    file.write_text(compose["configs"]["nats"]["content"])
-    checked = subprocess.run([nats_server_binary(), "-c", str(file), "-t"], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stderr
 
 
 def promtool(*arguments: str) -> None:

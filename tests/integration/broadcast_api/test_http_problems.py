@@ -175,4 +175,14 @@ async def test_the_openapi_document_names_the_problems_of_every_route(api: Api) 
             if path.startswith("/v1/broadcasts/{id}"):
                 problem = operation["responses"]["404"]["content"]["application/problem+json"]["schema"]
                 assert problem == {"$ref": "#/components/schemas/ProblemDocument"}, (method, path)
-    assert (await api.http.get("/docs")).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["status", "approval", "created_by", "version"])
+async def test_a_field_that_no_caller_may_set_is_refused(api: Api, field: str) -> None:
+    answer = await api.http.post("/v1/broadcasts", json=await api.draft() | {field: "x"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{field}")
+
+
+async def test_no_page_runs_scripts_of_another_site(api: Api) -> None:
+    for path in ("/docs", "/redoc"):
+        assert (await api.http.get(path)).status_code == 404

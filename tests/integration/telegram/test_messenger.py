@@ -4,7 +4,8 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -268,3 +269,27 @@ async def test_the_token_appears_nowhere(telegram: Telegram, caplog: pytest.LogC
         said.append(str(await telegram.messenger.send(HELLO, telegram.chat)))
         said.append(str(await telegram.messenger.delete(telegram.chat, [1], int(time.time()))))
     assert TOKEN not in "".join([*said, caplog.text])
+
+
+@pytest.mark.parametrize("body", [None, b"<html>", b"\xff\xfe"])
+async def test_the_token_appears_nowhere_when_nobody_listens_or_nobody_understands(
+    body: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    said = []
+    questions: list[Callable[[Messenger], Awaitable[object]]] = [
+        lambda it: it.send(HELLO, 7),
+        lambda it: it.delete(7, [1], int(time.time())),
+        lambda it: it.me(),
+    ]
+    for ask in questions:
+        async with answering(web.Response(body=body)) as (messenger, _):
+            nowhere = Messenger(SecretStr(TOKEN), base_url="http://127.0.0.1:9", timeout=1.0)
+            try:
+                said.append(str(await ask(nowhere if body is None else messenger)))
+            except NoBot:
+                said.append(traceback.format_exc())
+            await nowhere.close()
+    assert "NoBot" in said[2]
+    logged = [record.getMessage() for record in caplog.records if record.name != "aiohttp.access"]  # the server's own
+    assert TOKEN not in "".join([*said, *logged])

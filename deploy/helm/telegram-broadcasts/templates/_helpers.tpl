@@ -44,6 +44,9 @@ BROADCAST_NATS_USER: {{ include "identity" . }}
 {{- if eq .part "api" }}
 BROADCAST_NATS_STEWARD_USER: steward
 {{- end }}
+{{- if $values.nats.caKey }}
+BROADCAST_NATS_CA_FILE: /etc/broadcasts/nats-ca.crt
+{{- end }}
 {{- end }}
 {{- if eq .part "api" }}
 BROADCAST_BOTS: {{ join "," $values.bots | quote }}
@@ -161,6 +164,9 @@ volumes:
               - {key: {{ include "identity" $ }}, path: BROADCAST_NATS_PASSWORD}
 {{- if eq $.part "api" }}
               - {key: steward, path: BROADCAST_NATS_STEWARD_PASSWORD}
+{{- end }}
+{{- with $values.nats.caKey }}
+              - {key: {{ . }}, path: nats-ca.crt}
 {{- end }}
 {{- end }}
 {{- if eq .part "api" }}

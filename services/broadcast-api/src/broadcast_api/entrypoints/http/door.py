@@ -64,7 +64,15 @@ MODULES = (
 
 def make_app(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
     """Serve `services` over HTTP."""
-    app = FastAPI(title="Broadcasts", version="1", description=DESCRIPTION, lifespan=lifespan, telemetry=TRACED)
+    app = FastAPI(
+        title="Broadcasts",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        telemetry=TRACED,
+        docs_url=None,  # these pages run scripts of another site, here with the session of whoever opens them
+        redoc_url=None,
+    )
     app.state.services = services
     for module in MODULES:
         app.include_router(module.router)
