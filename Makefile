@@ -8,7 +8,7 @@ CONTRACT := tests/contract/test_compatibility.py tests/contract/test_golden.py t
 NORMAL := -m "not alone and not images and not pictures" --ignore tests/deploy $(CONTRACT:%=--ignore %)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test contract pictures chaos bench images clean
+.PHONY: help install run check test contract migration pictures chaos bench images clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -38,6 +38,9 @@ test: check ## everything that must hold, in under 15 minutes
 
 contract: install ## docs/contract anew from the code: AsyncAPI, JSON Schemas, OpenAPI, the reference page
 	@$(RUN) deploy.contract
+
+migration: install ## the next revision of the SQL tables, from what the code says they are (NAME="a column for …")
+	@$(RUN) deploy.migration $(NAME)
 
 pictures: install ## every page of the console, light and dark, wide and narrow, into var/pictures
 	$(RUN) pytest tests/e2e/console/test_pictures.py

@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from broadcast_api.adapters.schema_version import WrongSchema
 from deploy.local.credentials import local_account
 from deploy.local.samples import load_samples
 from deploy.local.stack import Plan, Stack, can_connect
@@ -48,6 +49,8 @@ async def supervise(stack: Stack) -> None:
             announce(stack, await asyncio.to_thread(local_account, stack.database_url))
             watchers = [asyncio.create_task(part.keep_running()) for part in stack.parts.values()]
             await stopping
+    except WrongSchema as error:
+        sys.exit(f"{error} (VAR=another-folder make run)")
     except (RuntimeError, OSError) as error:
         sys.exit(str(error))
     finally:

@@ -6,6 +6,7 @@ from pathlib import Path
 from broadcast_api.adapters.accounts import Accounts
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.keys import Keys
+from broadcast_api.adapters.migrate import migrate
 from broadcast_api.domain.identity import ALL_BOTS, Role
 
 EVERY_ROLE = {ALL_BOTS: frozenset(Role)}
@@ -13,10 +14,13 @@ LOGIN = "admin"
 
 
 def local_key(database_url: str, var: Path) -> str:
-    """The key in `var/api-key`, readable by its owner alone; made where it is missing or opens nothing any more."""
+    """The key in `var/api-key`, readable by its owner alone; made where it is missing or opens nothing any more.
+
+    The tables are brought up to date for it.
+    """
+    migrate(database_url)
     file, database = var / "api-key", Database(database_url)
     try:
-        database.create_schema()
         keys = Keys(database)
         if file.exists() and keys.principal(key := file.read_text().strip()) is not None:
             return key

@@ -32,6 +32,7 @@ from deploy.contract.files import FOLDER
 from tests.support.formats import PDF
 from tests.support.identity import bearer
 from tests.support.nats import running_server
+from tests.support.postgres import with_tables
 
 Json = dict[str, Any]
 Case: TypeAlias = schemathesis.Case[Any]
@@ -72,7 +73,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
         asyncio.run(prepare(server.url))
         given = Settings(
             nats_url=server.url,
-            database_url=f"sqlite:///{folder}/broadcasts.db",
+            database_url=with_tables(f"sqlite:///{folder}/broadcasts.db"),
             event_store=f"sqlite:///{folder}/events.db",
             bots=("main",),
             test_wait_seconds=0.01,

@@ -76,11 +76,10 @@ async def test_each_image_starts_from_its_own_environment_as_nobody_and_writes_n
     part = Part(target, [*_as_nobody(), *nothing_inherited, *python], {}, folder)
     await part.start()
     try:
-        # A worker waits for the streams that the api makes, and is alive only then.
-        if target != "api":
-            init = Part("init", [sys.executable, "-m", "broadcast_api", "init"], values, folder)
-            await init.start()
-            assert await init.wait() == 0, init.tail()
+        # The api waits for its tables, a worker for its streams, and each is alive only then.
+        init = Part("init", [sys.executable, "-m", "broadcast_api", "init"], values, folder)
+        await init.start()
+        assert await init.wait() == 0, init.tail()
         await until(lambda: http_ok(f"http://127.0.0.1:{port}/livez"), target, part)
     finally:
         await part.stop()

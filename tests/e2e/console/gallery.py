@@ -22,6 +22,7 @@ from broadcast_api.settings import Settings
 from deploy.local.stack import free_port
 from tests.support.broadcast_api import Api, Json
 from tests.support.identity import bearer, identity
+from tests.support.postgres import with_tables
 
 NAMES = (
     "Анна Петрова",
@@ -84,7 +85,7 @@ async def gallery(folder: Path) -> AsyncIterator[Gallery]:
 async def served(folder: Path, known: Api | None = None, **settings: Any) -> AsyncIterator[tuple[str, Api]]:
     """`known` is one that knows who signed in: cookies are the same for every port."""
     await asyncio.to_thread(folder.mkdir)
-    stores = {"database_url": database_of(folder), "event_store": f"sqlite:///{folder}/events.db"}
+    stores = {"database_url": with_tables(database_of(folder)), "event_store": f"sqlite:///{folder}/events.db"}
     app = build(Settings(**{**stores, "usernames": {"main": "company_bot"}, **settings}))
     if known is not None:
         app.state.services = replace(app.state.services, identity=identity(known.app))

@@ -22,6 +22,7 @@ Event = dict[str, str]
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     """The whole process, without a NATS that answers."""
+    opened(tmp_path)  # makes the tables
     port = free_port()
     settings = {
         "BROADCAST_PORT": str(port),

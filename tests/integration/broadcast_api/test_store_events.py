@@ -207,7 +207,6 @@ def test_views_can_be_rebuilt_from_nothing(store: EventStore, database_url: str)
     drawn_up = broadcast()
     store.append(drawn_up)
     database = Database(database_url)
-    database.create_schema()
     assert Views(database, store, 250).catch_up() == 2
     assert Views(database, store, 250).catch_up() == 0
     database.close()
@@ -215,7 +214,6 @@ def test_views_can_be_rebuilt_from_nothing(store: EventStore, database_url: str)
 
 def test_many_threads_catching_up_apply_every_event_once(store: EventStore, database_url: str) -> None:
     database = Database(database_url)
-    database.create_schema()
     views = Views(database, store, 250)
     for _ in range(60):
         store.append(audience())
@@ -223,14 +221,3 @@ def test_many_threads_catching_up_apply_every_event_once(store: EventStore, data
         applied = list(pool.map(lambda _: views.catch_up(), range(16)))
     assert sum(applied) == 60
     database.close()
-
-
-def test_several_replicas_may_create_the_tables_at_once(database_url: str, event_store_url: str) -> None:
-    def start(_: int) -> None:
-        database = Database(database_url)
-        database.create_schema()
-        database.close()
-        EventStore(event_store_url).close()
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(start, range(4)))

@@ -11,11 +11,11 @@ from broadcast_api.app import build
 from broadcast_api.settings import Settings
 from tests.support.broadcast_api import Api
 from tests.support.identity import bearer
-from tests.support.postgres import PostgresServer, fresh_database
+from tests.support.postgres import PostgresServer, fresh_database, with_tables
 
 
 async def test_a_restart_of_postgresql_is_survived(postgres_server: str, postgres_dsn: str) -> None:
-    url = postgres_dsn.replace("postgresql://", "postgresql+psycopg://")
+    url = with_tables(postgres_dsn.replace("postgresql://", "postgresql+psycopg://"))
     app = build(Settings(database_url=url, event_store=postgres_dsn))
     async with (
         app.router.lifespan_context(app),
@@ -32,13 +32,15 @@ async def test_a_restart_of_postgresql_is_survived(postgres_server: str, postgre
 
 async def test_readiness_falls_while_postgresql_is_away_and_rises_when_it_is_back(own_postgres: PostgresServer) -> None:
     with fresh_database(own_postgres.dsn) as dsn:
-        url = dsn.replace("postgresql://", "postgresql+psycopg://")
+        url = with_tables(dsn.replace("postgresql://", "postgresql+psycopg://"))
         app = build(Settings(database_url=url, event_store=dsn))
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as http,
         ):
             assert (await http.get("/readyz")).status_code == 200
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                connection.execute("CHECKPOINT")  # the tests' server may forget its latest commits when it goes
             await asyncio.to_thread(own_postgres.stop)
             try:
                 away = await http.get("/readyz")
@@ -50,7 +52,8 @@ async def test_readiness_falls_while_postgresql_is_away_and_rises_when_it_is_bac
 
 
 async def test_a_database_that_does_not_answer_is_a_problem_and_not_ready(tmp_path: Path) -> None:
-    app = build(Settings(database_url=f"sqlite:///{tmp_path}/b.db", event_store=f"sqlite:///{tmp_path}/e.db"))
+    url = with_tables(f"sqlite:///{tmp_path}/b.db")
+    app = build(Settings(database_url=url, event_store=f"sqlite:///{tmp_path}/e.db"))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

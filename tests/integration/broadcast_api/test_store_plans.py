@@ -21,7 +21,6 @@ AUDIENCE, NOW = UUID(int=1), datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
-    database.create_schema()
     who = {"bot": "main", "name": "Все", "definition": {}, "archived": False, "version": 1, "created_at": NOW}
     content = {"text": "t", "parse_mode": "none", "link_preview": True, "silent": False, "bot": "main"}
     shown = {**content, "name": "n", "search": "n", "audience_id": AUDIENCE, "stopping": False, "run": 1, "version": 1}

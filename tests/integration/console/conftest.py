@@ -11,12 +11,13 @@ from broadcast_api.settings import Settings
 from tests.support.broadcast_api import Api
 from tests.support.console import Reader
 from tests.support.identity import bearer, sign_in
+from tests.support.postgres import with_tables
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
-        database_url=f"sqlite:///{tmp_path}/broadcasts.db",
+        database_url=with_tables(f"sqlite:///{tmp_path}/broadcasts.db"),
         event_store=f"sqlite:///{tmp_path}/events.db",
         test_wait_seconds=0.2,
         live_poll_seconds=0.05,

@@ -24,12 +24,11 @@ BATCH = 10
 
 
 class Stage:
-    """One replica's stores; `again()` is what another replica (or a restart) sees of them."""
+    """One replica's stores, with their tables; `again()` is what another replica (or a restart) sees of them."""
 
     def __init__(self, database_url: str, store_url: str, batch_size: int = BATCH) -> None:
         self.urls, self.batch_size = (database_url, store_url), batch_size
         self.database = Database(database_url)
-        self.database.create_schema()
         self.store = EventStore(store_url)
         self.views = Views(self.database, self.store, batch_size)
         self.runs = Runs(self.store, self.views)

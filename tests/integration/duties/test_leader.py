@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from broadcast_api.duties.leader import lead, lock_of
 from tests.integration.duties.stage import Stage
+from tests.support.postgres import with_tables
 
 
 class Replica:
@@ -50,7 +51,7 @@ async def test_one_leads_and_the_other_takes_over_when_it_goes(stage: Stage) -> 
 
 
 async def test_a_leader_whose_connection_is_cut_stops_its_duties_and_tries_again(postgres_dsn: str) -> None:
-    stage = Stage(postgres_dsn.replace("postgresql://", "postgresql+psycopg://"), postgres_dsn)
+    stage = Stage(with_tables(postgres_dsn.replace("postgresql://", "postgresql+psycopg://")), postgres_dsn)
     leader = Replica(stage)
     await until(leader, True)
     with stage.database.engine.connect() as connection:

@@ -14,6 +14,7 @@ from tests.support.broadcast_api import Api
 from tests.support.console import Reader
 from tests.support.identity import bearer
 from tests.support.oidc_provider import AUDIENCE, CLIENT_ID, CLIENT_SECRET, OidcProvider, oidc_provider
+from tests.support.postgres import with_tables
 
 ADDRESS = "http://api"
 
@@ -23,6 +24,7 @@ Build = Callable[..., FastAPI]
 @pytest.fixture
 def built(tmp_path: Path) -> Build:
     """An application with these settings."""
+    with_tables(f"sqlite:///{tmp_path}/b.db")
 
     def make(**more: Any) -> FastAPI:
         urls = {"database_url": f"sqlite:///{tmp_path}/b.db", "event_store": f"sqlite:///{tmp_path}/e.db"}

@@ -1,4 +1,5 @@
-"""`python -m broadcast_api serve` runs the API; `init` creates tables, streams and consumers, and exits;
+"""`python -m broadcast_api serve` runs the API; `init` makes tables, streams and consumers or
+brings them up to date, and exits;
 `verify` compares every copy with its truth; `rebuild` makes the read models anew while no replica leads;
 `set-webhook BOT [URL]` tells Telegram where to post what people say to a bot; `account` and `key` say who may sign in
 and which services may call; `policies` prints which role opens which route; `audit` exports who did what and
@@ -6,8 +7,10 @@ verifies such an export."""
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
+import time
 from types import FrameType
 
 import nats
@@ -16,6 +19,7 @@ from fastapi import FastAPI
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.adapters.schema_version import WrongSchema, require_schema
 from broadcast_api.app import build
 from broadcast_api.audit_commands import add_commands as add_audit_commands
 from broadcast_api.background import NatsDuties
@@ -28,7 +32,10 @@ from broadcast_delivery.logs import log_json
 from broadcast_delivery.topology import ensure
 from broadcast_telegram.listener import Listener, Unanswered
 
+log = logging.getLogger("broadcast_api")
+
 GRACE_SECONDS = 10
+SCHEMA_WAIT_SECONDS = 30
 
 
 class Server(uvicorn.Server):
@@ -48,6 +55,7 @@ def serve(settings: Settings) -> None:
         tracing.start("broadcast-api")
     except ValueError as error:
         raise BadSettings(str(error)) from error
+    _await_schema(settings)
     app = build(settings, NatsDuties)
     config = uvicorn.Config(
         app, settings.host, settings.port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
@@ -55,9 +63,27 @@ def serve(settings: Settings) -> None:
     Server(config).run()
 
 
+def _await_schema(settings: Settings) -> None:
+    """`init` runs beside the first start of a version: give it a moment, then raise `WrongSchema`."""
+    database, until = Database(settings.database_url), time.monotonic() + SCHEMA_WAIT_SECONDS
+    try:
+        while True:
+            try:
+                return require_schema(database)
+            except WrongSchema as why:
+                if time.monotonic() > until:
+                    raise
+                log.warning("waiting_for_schema", extra={"why": str(why)})
+            time.sleep(1)
+    finally:
+        database.close()
+
+
 def init(settings: Settings) -> None:
     """Harmless when everything is there."""
-    Database(settings.database_url).create_schema()
+    from broadcast_api.adapters.migrate import migrate  # slow to import, and nobody else migrates
+
+    migrate(settings.database_url)
     EventStore(settings.event_store).close()
     asyncio.run(_topology(settings))
 
@@ -88,7 +114,7 @@ async def set_webhook(settings: Settings, bot: str, url: str) -> None:
 
 
 def main() -> None:
-    """Exit code 2 with one line when the settings are wrong."""
+    """Exit code 2 with one line when the settings are wrong or the tables too old."""
     parser = argparse.ArgumentParser(prog="broadcast_api", description=__doc__)
     commands = parser.add_subparsers(
         dest="command",
@@ -112,7 +138,7 @@ def main() -> None:
         settings = read_settings()
         log_json(settings.log_level)
         arguments.run(settings, arguments)
-    except BadSettings as error:
+    except (BadSettings, WrongSchema) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except Unanswered as error:

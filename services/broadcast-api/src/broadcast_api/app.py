@@ -67,9 +67,11 @@ MakeDuties = Callable[[Settings, Database, EventStore, Runs], Duties]
 
 
 def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
-    """The ASGI application. Without `duties` nothing that was recorded is carried out; files need NATS all the same."""
+    """The ASGI application. Without `duties` nothing that was recorded is carried out; files need NATS all the same.
+
+    The SQL tables are there: `migrate` made them.
+    """
     database = Database(settings.database_url)
-    database.create_schema()
     store = EventStore(settings.event_store)
     views = Views(database, store, settings.batch_size)
     background = duties and duties(settings, database, store, Runs(store, views))

@@ -9,6 +9,7 @@ from typing import Any
 from broadcast_api.adapters.audit import Audit
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.adapters.schema_version import require_schema
 from broadcast_api.adapters.views import Views
 from broadcast_api.application.audit_chain import Broken, End, check, export, start_of
 from broadcast_api.settings import Settings
@@ -79,7 +80,7 @@ class _audit:  # noqa: N801 used as a function
         self._batch_size = settings.batch_size
 
     def __enter__(self) -> Audit:
-        self._database.create_schema()
+        require_schema(self._database)
         Views(self._database, self._store, self._batch_size).catch_up()
         return Audit(self._database, self._store)
 

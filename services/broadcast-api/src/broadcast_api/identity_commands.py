@@ -12,6 +12,7 @@ from broadcast_api.adapters.accounts import Accounts, BadAccount
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.keys import LIFE_DAYS, Keys, state_of
+from broadcast_api.adapters.schema_version import require_schema
 from broadcast_api.adapters.views import Views
 from broadcast_api.application.record import Record
 from broadcast_api.domain.call import Actor, Call
@@ -65,8 +66,8 @@ def _command(
 
 def _run(settings: Settings, given: Any, run: Callable[[Database, Any], None]) -> None:
     database = Database(settings.database_url)
-    database.create_schema()
     try:
+        require_schema(database)
         if given.what:
             _record(settings, database, given)
         run(database, given)

@@ -6,15 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 
 from broadcast_api.adapters.identity_schema import metadata
-from broadcast_api.adapters.sqlite_folder import alone_in_folder_of
 
 LOCK_TIMEOUT_SECONDS = 15
 MAPPED_BYTES = 2**31  # counting a million people reads far more than SQLite's own cache of 2 MB holds
-SCHEMA_LOCK = 0x6272_6F61_6463_6173  # "broadcas"
 
 
 class Database:
@@ -33,14 +31,9 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     def create_schema(self) -> None:
-        """Create what is missing; harmless when nothing is, and when several replicas do it at once."""
-        if self.is_sqlite:
-            with alone_in_folder_of(self._url), self.write() as connection:
-                metadata.create_all(connection)
-        else:
-            with self.write() as connection:
-                connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
-                metadata.create_all(connection)
+        """Every table at once, without a version: for what is thrown away. A system's are made by `migrate`."""
+        with self.write() as connection:
+            metadata.create_all(connection)
 
     @contextmanager
     def read(self, *, snapshot: bool = False) -> Iterator[Connection]:

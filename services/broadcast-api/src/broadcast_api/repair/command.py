@@ -13,6 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
+from broadcast_api.adapters.schema_version import require_schema
 from broadcast_api.duties.leader import lead_once, lock_of
 from broadcast_api.repair.rebuild import Rebuild
 from broadcast_api.repair.verify import Say, Verify
@@ -47,7 +48,6 @@ async def rebuild(settings: Settings, say: Say = print) -> int:
     """0 when the read models were made anew, 1 while a leader is at work, 2 when NATS or SQL does not answer."""
 
     async def make(database: Database, store: EventStore, client: Client) -> int:
-        database.create_schema()
         work = Rebuild(database, store, client.jetstream(timeout=5), settings.batch_size, say)
         if not await lead_once(lock_of(database), work.run):
             say("a replica leads: stop all of them, or wait until none does")
@@ -67,6 +67,7 @@ async def _with(settings: Settings, work: Callable[[Database, EventStore, Client
         try:
             database, store = Database(settings.database_url), EventStore(settings.event_store)
             try:
+                require_schema(database)
                 return await work(database, store, client)
             finally:
                 store.close()
