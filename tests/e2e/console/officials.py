@@ -11,6 +11,17 @@ from tests.support.identity import session
 
 SERIOUS = ("serious", "critical")
 
+SHIFTS = """() => new Promise((resolve) => {
+    const moved = ({ node }) => (node?.outerHTML ?? node?.parentElement?.outerHTML ?? "gone by now").slice(0, 150);
+    const told = (entry) => ({ score: entry.value, at: entry.startTime, moved: entry.sources.map(moved) });
+    const untouched = (entries) => entries.filter((entry) => !entry.hadRecentInput).map(told);
+    const observer = new PerformanceObserver((list) => resolve(untouched(list.getEntries())));
+    observer.observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => resolve([]), 500);  // nothing moved
+})"""
+CALM = 0.1
+"""Layout shift that is "good" by Core Web Vitals (web.dev/articles/cls), whose definition `worst_burst` follows."""
+
 
 class Place(Protocol):
     """A running system."""
@@ -74,6 +85,24 @@ class Official:
             if violation["impact"] in SERIOUS
         ]
 
+    async def unsteady(self) -> list[object]:
+        """What moved on the page without having been touched, where that is more than a reader takes for calm."""
+        shifts = await self.page.evaluate(SHIFTS)
+        score = worst_burst([(shift["at"], shift["score"]) for shift in shifts])
+        return [self.page.url, self.page.viewport_size, score, *shifts] if score > CALM else []
+
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.errors.append(message.text)
+
+
+def worst_burst(shifts: list[tuple[float, float]]) -> float:
+    """The highest sum of those within 5 s that follow each other within 1 s; each is when, in ms, and how much."""
+    worst = burst = 0.0
+    began = last = float("-inf")
+    for at, score in shifts:
+        if at - last > 1_000 or at - began > 5_000:
+            burst, began = 0.0, at
+        burst, last = burst + score, at
+        worst = max(worst, burst)
+    return worst

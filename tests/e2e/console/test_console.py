@@ -173,6 +173,38 @@ async def test_every_page_can_be_used_by_everybody(system: System, browser: Brow
     assert anna.errors == []
 
 
+async def test_nothing_jumps_under_the_eyes_of_who_watches_or_writes(system: System, browser: Browser) -> None:
+    audience = await system.audience()
+    ids = [await system.broadcast(audience, name=f"Учебная тревога № {n}") for n in range(1, 7)]
+    await system.limits(rate=20)
+    await system.fault(method="sendMessage", kind="server_error_after", next=3)
+    windows = [{"width": 1280, "height": 800}, {"width": 360, "height": 800}]
+    officials = [await Official.sit_down(browser, system.stack, viewport=window) for window in windows * 3]
+    lists, watchers, writers = officials[:2], officials[2:4], officials[4:]
+    for official in lists:
+        await official.open("/broadcasts")
+    for official in writers:
+        await official.open("/broadcasts/new")
+        await official.page.get_by_label("Текст", exact=True).fill("Завтра\nв 9:00")
+        await official.page.get_by_label("Аудитория", exact=True).select_option(index=1)
+        await official.page.reload()
+        await official.sees("Несохранённый текст восстановлен.")
+        await expect(official.page.locator("#preview .bubble")).to_contain_text("Завтра")
+
+    await system.press("send", ids[3])
+    for official in watchers:
+        await official.open(f"/broadcasts/{ids[3]}")
+    for official in watchers:
+        await official.sees_status("Отправлено")
+        await official.sees("Почему не все получили")
+    await system.press("recall", ids[3])
+    for official in watchers:
+        await official.sees_status("Создана")
+    await expect(lists[0].page.locator(f"#b-{ids[3]} .status")).to_have_text("Создана")
+    await system.limits(rate=0)
+    assert [unsteady for official in officials if (unsteady := await official.unsteady())] == []
+
+
 async def test_a_rule_is_built_by_keyboard_and_counts_while_it_grows(system: System, browser: Browser) -> None:
     anna = await Official.sit_down(browser, system.stack)
     await anna.open("/audiences/new")

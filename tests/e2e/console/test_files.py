@@ -1,12 +1,22 @@
-"""Files in the console, in a real browser on a real system: chosen, dropped, moved, sent, and seen in the chat."""
+"""Files in the console, in a real browser on a real system: chosen, dropped, moved, sent, and seen in the chat.
 
+And the main job in a browser without JavaScript.
+"""
+
+import asyncio
+import re
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from broadcast_api.adapters.accounts import Accounts
+from broadcast_api.adapters.database import Database
+from broadcast_api.domain.identity import parse_roles
+from tests.e2e.console.conftest import PEOPLE
 from tests.e2e.console.officials import Official
 from tests.support.formats import EXE, PDF, png
+from tests.support.identity import EVERY_ROLE
 from tests.support.system import System
 
 pytestmark = [
@@ -109,3 +119,60 @@ async def test_files_are_dropped_dragged_and_taken_away_and_pictures_go_as_files
     await boris.press("Сохранить изменения")
     await expect(page.locator(".chat .attached")).to_contain_text("схема.png")
     assert [error for error in boris.errors if "409" not in error] == []
+
+
+async def test_without_scripts_an_official_signs_in_attaches_a_file_sends_stops_and_recalls(
+    system: System, browser: Browser, folder: Path
+) -> None:
+    await asyncio.to_thread(account, system.stack.database_url, "vera", "a long enough password")
+    page = await browser.new_page(locale="ru-RU", java_script_enabled=False)
+    vera = Official(page, system.api_url)
+    await vera.open("/broadcasts/new")
+    await page.get_by_label("Логин").fill("vera")
+    await page.get_by_label("Пароль").fill("a long enough password")
+    await vera.press("Вход")
+
+    await new_form(vera, "Без сценариев")
+    await page.get_by_label("Текст", exact=True).fill("<b>Завтра</b>")
+    await vera.sees("Файлы можно прикрепить после создания рассылки")
+    await vera.press("Показать")
+    await expect(page.locator("#preview b")).to_have_text("Завтра")
+    await vera.press("Создать рассылку")
+    await vera.press("Изменить")
+    await page.locator("#file").set_input_files(folder / "приказ.pdf")
+    await vera.press("Прикрепить")
+    await expect(page.locator("#attached")).to_contain_text("приказ.pdf")
+    await vera.press("Сохранить изменения")
+    await vera.sees_status("Создана")
+    await vera.sees("JavaScript отключён, поэтому страница не обновляется сама")
+
+    await system.limits(rate=10)
+    await vera.press("Отправить рассылку")
+    await vera.press("Отправить 60 получателям")
+    await vera.sees_status("Идёт отправка")
+    await vera.press("Остановить отправку")
+    await until_status(vera, "Остановлена")
+    stopped_at = await vera.count()
+    assert 0 < stopped_at < PEOPLE
+    await vera.press("Отозвать сообщения")
+    await vera.press("Отозвать сообщения")
+    await until_status(vera, "Создана")
+    await expect(page.locator("#progress .counts")).to_contain_text(re.compile(rf"Отозвано\s*{stopped_at}$"))
+    await system.limits(rate=0)
+    assert vera.errors == []
+
+
+async def until_status(official: Official, words: str) -> None:
+    """Looks again and again, as one does without scripts."""
+    async with asyncio.timeout(30):
+        while await official.page.locator("main .status").first.inner_text() != words:
+            await official.press("Посмотреть, что сейчас")
+
+
+def account(database_url: str, login: str, password: str) -> None:
+    """An official who signs in by a password."""
+    database = Database(database_url)
+    try:
+        Accounts(database).create(login, "Вера Ильина", "Кадры", parse_roles(EVERY_ROLE), password)
+    finally:
+        database.close()

@@ -137,8 +137,8 @@ def _sentence(rule: dict[str, Any], words: Words) -> str:
             return words.gettext("except (%(rule)s)") % {"rule": _sentence(inner, words)}
         case {"field": "joined", **bounds}:
             after, before = bounds.get("after"), bounds.get("before")
-            since = [words.gettext("since %(day)s") % {"day": after}] if after else []
-            until = [words.gettext("before %(day)s") % {"day": before}] if before else []
+            since = [words.gettext("since %(day)s") % {"day": words.day(after)}] if after else []
+            until = [words.gettext("before %(day)s") % {"day": words.day(before)}] if before else []
             return f"{words.gettext('Joined')}: {' '.join(since + until)}"
         case {"field": name, "in": values}:
             named = [words.gettext(VALUES[value]) if value in VALUES else value for value in values[:SHOWN_VALUES]]

@@ -3,12 +3,12 @@
 import gettext
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -61,6 +61,10 @@ class Words:
         local = at.astimezone(self.zone)
         shown = format_datetime(local, self._pattern(local), locale=self.language)
         return f"{shown} UTC" if self.zone.key == "UTC" else shown
+
+    def day(self, iso: str) -> str:
+        """A day of a rule, which no time zone moves."""
+        return format_date(date.fromisoformat(iso), "d MMM y", locale=self.language)
 
     def moment(self, at: datetime) -> str:
         """To the second; with the day where it is not today."""
