@@ -30,8 +30,8 @@ async def slow_system() -> AsyncIterator[System]:
         yield system
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browser]:
     if not INSTALLED and not os.environ.get("CI"):
         pytest.skip("Debian's chromium is not installed")
     assert INSTALLED, "install Debian's chromium"
@@ -40,3 +40,11 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """Without a window that is open: whoever sat there before has gone."""
+    yield chromium
+    for context in chromium.contexts:
+        await context.close()

@@ -5,12 +5,14 @@ The pictures are in `var/pictures` (`CONSOLE_PICTURES` names another folder).
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.e2e.console.gallery import gallery
+from tests.e2e.console.gallery import Gallery, gallery
 from tests.e2e.console.officials import Official
 
 FOLDER = Path(os.environ.get("CONSOLE_PICTURES", "var/pictures"))
@@ -20,6 +22,13 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.xdist_group("console"),
 ]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gallery]:
+    """Shared: whoever looks at a page changes nothing."""
+    async with gallery(tmp_path_factory.mktemp("gallery")) as shown:
+        yield shown
 
 
 @pytest.mark.parametrize(
@@ -32,21 +41,19 @@ pytestmark = [
     ],
 )
 async def test_every_page_is_seen_by_everybody(
-    tmp_path: Path, browser: Browser, name: str, width: int, scheme: str, locale: str
+    shown: Gallery, browser: Browser, name: str, width: int, scheme: str, locale: str
 ) -> None:
     await asyncio.to_thread(FOLDER.mkdir, parents=True, exist_ok=True)
     found: list[str] = []
-    async with gallery(tmp_path) as shown:
-        window = {"width": width, "height": 800}
-        anna = await Official.sit_down(
-            browser, shown, color_scheme=scheme, viewport=window, locale=locale, reduced_motion="reduce"
-        )
-        for page, address in shown.paths.items():
-            await anna.page.goto(address)
-            await anna.page.screenshot(path=FOLDER / f"{page}-{name}.png", full_page=True)
-            found += await anna.inaccessible()
-            if await anna.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                found.append(f"{page} is wider than the window")
-        await anna.page.context.close()
+    window = {"width": width, "height": 800}
+    anna = await Official.sit_down(
+        browser, shown, color_scheme=scheme, viewport=window, locale=locale, reduced_motion="reduce"
+    )
+    for page, address in shown.paths.items():
+        await anna.page.goto(address)
+        await anna.page.screenshot(path=FOLDER / f"{page}-{name}.png", full_page=True)
+        found += await anna.inaccessible()
+        if await anna.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append(f"{page} is wider than the window")
     assert found == []
     assert anna.errors == []
