@@ -157,7 +157,7 @@ async def test_without_scripts_an_official_signs_in_attaches_a_file_sends_stops_
     await vera.press("Отозвать сообщения")
     await vera.press("Отозвать сообщения")
     await until_status(vera, "Создана")
-    await expect(page.locator("#progress .counts")).to_contain_text(re.compile(rf"Отозвано\s*{stopped_at}$"))
+    await expect(page.locator("#progress .counts")).to_contain_text(re.compile(rf"Отозвано\s*{stopped_at}\b"))
     await system.limits(rate=0)
     assert vera.errors == []
 

@@ -107,3 +107,10 @@ async def test_any_time_zone_that_a_browser_names_is_survived(api: Api, reader: 
     await api.in_state("sending")
     reader.http.cookies.set("zone", zone.replace("\x00", "%00"))
     assert (await reader.open("/broadcasts")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [("2026-01-31", ("31 янв. 2026", "31 Jan 2026")), ("завтра", ("завтра", "завтра"))]
+)
+def test_a_day_of_a_rule_is_said_as_people_say_it_and_what_is_none_is_shown(given: str, said: tuple[str, str]) -> None:
+    assert (RUSSIAN.day(given), ENGLISH.day(given)) == said

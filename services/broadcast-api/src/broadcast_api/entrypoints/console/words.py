@@ -63,8 +63,11 @@ class Words:
         return f"{shown} UTC" if self.zone.key == "UTC" else shown
 
     def day(self, iso: str) -> str:
-        """A day of a rule, which no time zone moves."""
-        return format_date(date.fromisoformat(iso), "d MMM y", locale=self.language)
+        """A day of a rule, which no time zone moves; as it stands where somebody typed what is no day."""
+        try:
+            return format_date(date.fromisoformat(iso), "d MMM y", locale=self.language)
+        except ValueError:
+            return iso
 
     def moment(self, at: datetime) -> str:
         """To the second; with the day where it is not today."""
