@@ -20,7 +20,7 @@ from tests.bench.chart import bars
 from tests.bench.parts import enter_people
 from tests.bench.report import Table, ratio
 from tests.integration.duties.stage import Stage
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, with_tables
 
 T = TypeVar("T")
 BATCH_SIZE, TOGETHER = 250, 4
@@ -68,7 +68,7 @@ async def measure(recipients: int = 50_000) -> Table:
 
 def run(urls: tuple[str, str], recipients: int) -> tuple[float, float, float]:
     """Rows a second: projected, inserted bare, updated bare."""
-    stage = Stage(*urls, BATCH_SIZE)
+    stage = Stage(with_tables(urls[0]), urls[1], BATCH_SIZE)
     enter_people(urls[0], recipients)
     places = _frozen(stage)
     portions = [

@@ -27,6 +27,7 @@ from deploy.nats.config import server_file, variable
 from libs.contracts.examples import counts
 from tests.integration.duties.stage import Stage
 from tests.support.nats import NatsServer, running_server
+from tests.support.postgres import with_tables
 
 EXAMPLES = Path(__file__).parents[2] / "libs" / "contracts" / "examples"
 PASSWORD = "p123"
@@ -77,7 +78,7 @@ async def subscriber(url: str) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(f"sqlite:///{tmp_path}/broadcasts.db", f"sqlite:///{tmp_path}/events.db")
+    stage = Stage(with_tables(f"sqlite:///{tmp_path}/broadcasts.db"), f"sqlite:///{tmp_path}/events.db")
     yield stage
     stage.close()
 

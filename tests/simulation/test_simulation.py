@@ -9,7 +9,7 @@ CHUNK = 10
 PATIENCE = 60
 """Histories until a mutant must have been noticed."""
 
-RARE = {"planner_ignores_the_stop": 70, "seal_is_not_final": 70}
+RARE = {"planner_ignores_the_stop": 65, "seal_is_not_final": 70}
 """Noticed in one of a hundred histories or so: the search begins shortly before one of them."""
 
 

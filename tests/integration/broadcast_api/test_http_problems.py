@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from broadcast_api.adapters.queries import Queries
+from broadcast_api.application.broadcasts import Broadcasts
 from tests.support.broadcast_api import Api
 
 BAD_BROADCASTS: list[tuple[str, dict[str, Any], str]] = [
@@ -151,7 +151,7 @@ async def test_a_failure_of_ours_tells_nothing_about_our_insides(api: Api, monke
     def explode(*_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(Queries, "broadcast", explode)
+    monkeypatch.setattr(Broadcasts, "standing", explode)
     answer = await api.http.get("/v1/broadcasts/00000000-0000-0000-0000-000000000000")
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:broadcasts:problem:internal")
     assert "secret" not in answer.text
