@@ -11,7 +11,6 @@ from broadcast_api.entrypoints.console import (
     broadcasts,
     compose,
     invitations,
-    keys,
     live,
     people,
     people_import,
@@ -32,7 +31,6 @@ MODULES = (
     people,
     people_import,
     invitations,
-    keys,
     audit,
     assets,
 )
