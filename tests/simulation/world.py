@@ -340,7 +340,7 @@ class _Watched(Runs):
 
 
 class _Hints:
-    """The control bucket as a dispatcher sees it: a little late, or never, since it is only a hint."""
+    """The control bucket as a worker sees it: a little late, or never, since it is only a hint."""
 
     def __init__(self, server: Server, process: Process) -> None:
         self._server, self._process = server, process

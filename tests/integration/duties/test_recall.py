@@ -21,6 +21,14 @@ async def sent(stage: Stage, parts: Parts, js: JetStreamContext, people: int) ->
     return id
 
 
+async def one_batch(stage: Stage, parts: Parts, people: int) -> tuple[UUID, Owner]:
+    """A run of a single batch that was issued, and whoever works on it."""
+    stage.people(people)
+    id = stage.sending()
+    await parts.go()
+    return id, Owner(parts.ledger, stage.key(id))
+
+
 async def test_jobs_name_every_delivered_message_oldest_batch_first_and_keep_to_the_window(
     stage: Stage, parts: Parts, js: JetStreamContext
 ) -> None:
@@ -54,10 +62,7 @@ async def test_a_run_is_recalled_when_nothing_is_left(stage: Stage, parts: Parts
 async def test_only_delivered_messages_are_recalled_and_refusals_are_counted(
     stage: Stage, parts: Parts, js: JetStreamContext
 ) -> None:
-    stage.people(5)
-    id = stage.sending()
-    await parts.go()
-    owner = Owner(parts.ledger, stage.key(id))
+    id, owner = await one_batch(stage, parts, 5)
     await owner.settle(Outcome.DELIVERED, [0, 1, 2])
     await owner.settle(Outcome.BLOCKED, [3])
     await owner.settle(Outcome.UNCONFIRMED, [4])
@@ -81,10 +86,7 @@ async def test_only_delivered_messages_are_recalled_and_refusals_are_counted(
 async def test_a_message_without_an_id_is_refused_and_the_rest_recalled(
     stage: Stage, parts: Parts, js: JetStreamContext
 ) -> None:
-    stage.people(3)
-    id = stage.sending()
-    await parts.go()
-    owner = Owner(parts.ledger, stage.key(id))
+    id, owner = await one_batch(stage, parts, 3)
     await owner.settle(Outcome.DELIVERED, [0, 1])
     await owner.open([2])
     await owner.report(Outcome.DELIVERED, [2], messages=False)
@@ -131,7 +133,7 @@ async def test_a_delivery_reported_after_its_batch_was_recalled_is_recalled_too(
         await finish_recall(parts.recall_ledger, second)
     await parts.go()
     assert (stage.status(id) == "created") is late
-    await _fact(zombie, 9, window)
+    await zombie.fact(9, window, 777)
     await parts.go()
     (job,) = await recall_jobs(js)
     assert (job.batch, [posted.i for posted in job.posted]) == (0, [9])
@@ -142,19 +144,10 @@ async def test_a_delivery_reported_after_its_batch_was_recalled_is_recalled_too(
     assert (stage.status(id), stage.run(id).recalled) == ("created", 15)
 
 
-async def _fact(owner: Owner, i: int, window: int) -> None:
-    await owner.look()
-    fact = Result(i=i, window=window, outcome=Outcome.DELIVERED, messages=[777], at=SENT_AT)
-    await owner.append(ProgressV1(nonce="late", owner="owner", results=[fact]))
-
-
 async def test_a_second_copy_that_becomes_known_while_the_first_is_being_recalled_is_recalled_too(
     stage: Stage, parts: Parts, js: JetStreamContext
 ) -> None:
-    stage.people(1)
-    id = stage.sending()
-    await parts.go()
-    owner = Owner(parts.ledger, stage.key(id))
+    id, owner = await one_batch(stage, parts, 1)
     await owner.settle(Outcome.UNCONFIRMED, [0])
     await owner.seal()
     window = owner.state.results[0].window
@@ -182,10 +175,7 @@ async def test_a_second_copy_that_becomes_known_while_the_first_is_being_recalle
 async def test_a_refused_recall_of_somebody_who_turns_out_to_have_nothing_is_none(
     stage: Stage, parts: Parts, js: JetStreamContext
 ) -> None:
-    stage.people(2)
-    id = stage.sending()
-    await parts.go()
-    owner = Owner(parts.ledger, stage.key(id))
+    id, owner = await one_batch(stage, parts, 2)
     await owner.settle(Outcome.UNCONFIRMED, [0, 1])
     await owner.seal()
     windows = [owner.state.results[i].window for i in (0, 1)]
@@ -209,10 +199,7 @@ async def test_a_refused_recall_of_somebody_who_turns_out_to_have_nothing_is_non
 async def test_parts_and_known_messages_of_the_unconfirmed_are_recalled_too(
     stage: Stage, parts: Parts, js: JetStreamContext
 ) -> None:
-    stage.people(4)
-    id = stage.sending()
-    await parts.go()
-    owner = Owner(parts.ledger, stage.key(id))
+    id, owner = await one_batch(stage, parts, 4)
     await owner.open(range(4))
     window = owner.state.version
     await owner.fact(0, window, 70, Outcome.PARTLY)
@@ -235,10 +222,7 @@ async def test_parts_and_known_messages_of_the_unconfirmed_are_recalled_too(
 async def test_what_arrived_before_a_resend_that_never_came_is_recalled(
     stage: Stage, parts: Parts, js: JetStreamContext
 ) -> None:
-    stage.people(1)
-    id = stage.sending()
-    await parts.go()
-    owner = Owner(parts.ledger, stage.key(id))
+    id, owner = await one_batch(stage, parts, 1)
     await owner.open([0])
     await owner.fact(0, owner.state.version, 70, Outcome.UNCONFIRMED)
     await owner.seal()

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +73,14 @@ def _lines(files: Sequence[Path]) -> Iterator[str]:
             yield from lines
 
 
-class _audit:  # noqa: N801 used as a function
+@contextmanager
+def _audit(settings: Settings) -> Iterator[Audit]:
     """The audit of the configured stores, caught up with the log."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._database, self._store = Database(settings.database_url), EventStore(settings.event_store)
-        self._batch_size = settings.batch_size
-
-    def __enter__(self) -> Audit:
-        require_schema(self._database)
-        Views(self._database, self._store, self._batch_size).catch_up()
-        return Audit(self._database, self._store)
-
-    def __exit__(self, *_: object) -> None:
-        self._store.close()
-        self._database.close()
+    database, store = Database(settings.database_url), EventStore(settings.event_store)
+    try:
+        require_schema(database)
+        Views(database, store, settings.batch_size).catch_up()
+        yield Audit(database, store)
+    finally:
+        store.close()
+        database.close()

@@ -44,8 +44,10 @@ class Advance:
 
 _new_outcome = bindparam("new_outcome", type_=deliveries.c.outcome.type)
 _new_message_ids = bindparam("new_message_ids", type_=deliveries.c.message_ids.type)
+_the_same: ColumnElement[bool] = deliveries.c.message_ids.is_not_distinct_from(_new_message_ids)
+"""A recall was of what was known when its job was made: it is repeated for a message that became known since."""
 _something_else: ColumnElement[bool] = or_(
-    and_(_new_message_ids.is_not(None), deliveries.c.message_ids.is_distinct_from(_new_message_ids)),
+    and_(_new_message_ids.is_not(None), ~_the_same),
     and_(_new_message_ids.is_(None), _new_outcome.is_distinct_from(Outcome.DELIVERED.value)),
 )
 """A recall outcome is about what was known: not about a message that became known since, nor about nothing at all."""
@@ -67,9 +69,6 @@ _SEND = (
         recall_reason=case((_something_else, None), else_=deliveries.c.recall_reason),
     )
 )
-_the_same: ColumnElement[bool] = deliveries.c.message_ids.is_not_distinct_from(_new_message_ids)
-"""A recall was of what was known when its job was made: it is repeated for a message that became known since."""
-
 _RECALL = (
     update(deliveries)
     .where(deliveries.c.run_id == bindparam("of_run"), deliveries.c.position == bindparam("at"))

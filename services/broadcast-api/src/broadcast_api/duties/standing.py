@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from nats.js import JetStreamContext
+from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 from sqlalchemy import func, select
 
@@ -43,6 +44,11 @@ class Standing:
 PROJECTIONS = (PROJECTION, RECALL_PROJECTION)
 
 
+def _waiting(info: ConsumerInfo) -> int:
+    """Not delivered yet, or delivered and not acknowledged."""
+    return (info.num_pending or 0) + (info.num_ack_pending or 0)
+
+
 class Lookout:
     """`look` answers how things stand. Raises errors of NATS and SQL."""
 
@@ -51,27 +57,28 @@ class Lookout:
 
     async def look(self) -> Standing:
         lanes = [(bot, lane) for bot in self._bots for lane in LANES]
+        projections = [await self._consumer(projection) for projection in PROJECTIONS]
         unconfirmed, unpublished = await asyncio.to_thread(self._in_sql)
         return Standing(
-            jobs={(bot, lane): await self._waiting(job_consumer(lane, bot)) for bot, lane in lanes},
+            jobs={(bot, lane): _waiting(await self._consumer(job_consumer(lane, bot))) for bot, lane in lanes},
             unconfirmed=unconfirmed,
             unpublished=unpublished,
-            unprojected=sum([await self._waiting(projection) for projection in PROJECTIONS]),
-            ledger_seconds=max([await self._oldest(projection) for projection in PROJECTIONS]),
+            unprojected=sum(map(_waiting, projections)),
+            ledger_seconds=max([await self._oldest(projection) for projection in projections]),
             ledgers={stream.name: await self._bytes(stream.name) for stream in (LEDGER, RECALL_LEDGER)},
         )
 
-    async def _waiting(self, consumer: Consumer) -> int:
-        """Not delivered yet, or delivered and not acknowledged."""
-        info = await self._js.consumer_info(consumer.stream, consumer.durable)
-        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+    async def _consumer(self, consumer: Consumer) -> ConsumerInfo:
+        info: ConsumerInfo = await self._js.consumer_info(consumer.stream, consumer.durable)
+        return info
 
-    async def _oldest(self, consumer: Consumer) -> float:
+    async def _oldest(self, info: ConsumerInfo) -> float:
         """Seconds since what is not acknowledged was stored, by NATS' clock against ours."""
-        info = await self._js.consumer_info(consumer.stream, consumer.durable)
         after = info.ack_floor.stream_seq if info.ack_floor else 0
         try:
-            message = await self._js.get_msg(consumer.stream, seq=after + 1, subject=consumer.filter_subject, next=True)
+            message = await self._js.get_msg(
+                info.stream_name, seq=after + 1, subject=info.config.filter_subject, next=True
+            )
         except NotFoundError:
             return 0.0
         return max(0.0, (datetime.now(UTC) - message.time).total_seconds()) if message.time else 0.0

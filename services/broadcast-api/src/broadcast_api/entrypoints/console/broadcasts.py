@@ -12,7 +12,6 @@ from pydantic import BeforeValidator
 from broadcast_api.adapters.listing import Sort
 from broadcast_api.application.approval import Standing
 from broadcast_api.domain.broadcast import Status
-from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.console.access import VIEWER
 from broadcast_api.entrypoints.console.bubble import bubble
 from broadcast_api.entrypoints.console.chart import chart
@@ -22,6 +21,7 @@ from broadcast_api.entrypoints.console.reasons import plainly
 from broadcast_api.entrypoints.console.route import pages
 from broadcast_api.entrypoints.console.wording import SORTS
 from broadcast_api.entrypoints.http import deliveries as http_deliveries
+from broadcast_api.entrypoints.http.broadcasts import row_and_standing
 from broadcast_api.entrypoints.http.deliveries import Wanted
 from broadcast_api.entrypoints.http.history import HistoryEntry, history
 from broadcast_api.entrypoints.http.models import BroadcastOut, broadcast_out
@@ -78,10 +78,7 @@ class Shown:
 
 def looked_at(page: Page, id: UUID) -> Shown:
     """One broadcast with how its approval stands; raises `NotFound`."""
-    standing = page.door.broadcasts.standing(id)
-    row = page.door.queries.broadcast(id)
-    if row is None:
-        raise NotFound("broadcast", id)
+    row, standing = row_and_standing(page.door, id)
     return shown(row, page, standing)
 
 
@@ -140,10 +137,7 @@ def broadcast_page(
     cursor: str | None = None,
 ) -> Response:
     """Everything about one broadcast; `alert` is a refusal that the reader is told above it."""
-    standing = page.door.broadcasts.standing(id)
-    row = page.door.queries.broadcast(id)
-    if row is None:
-        raise NotFound("broadcast", id)
+    row, standing = row_and_standing(page.door, id)
     run_id = page.door.queries.run_id(id, row.run) if row.run else None
     people: Any = None
     if run_id is not None:

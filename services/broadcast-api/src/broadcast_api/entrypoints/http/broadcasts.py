@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
 from broadcast_api.adapters.listing import Sort
+from broadcast_api.application.approval import Standing
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.draft import Draft
 from broadcast_api.domain.errors import NotFound, Stale
@@ -114,12 +115,18 @@ _button("resend", "Send to those who could not be reached then and can be now")
 _button("recall", "Delete what the latest run delivered")
 
 
-def show(door: Services, id: UUID, language: Language, response: Response) -> BroadcastOut:
-    """The broadcast as it is now, with its ETag; raises `NotFound`."""
+def row_and_standing(door: Services, id: UUID) -> tuple[Any, Standing]:
+    """A broadcast as lists have it, and how its approval stands, which is read first; raises `NotFound`."""
     standing = door.broadcasts.standing(id)
     row = door.queries.broadcast(id)
     if row is None:
         raise NotFound("broadcast", id)
+    return row, standing
+
+
+def show(door: Services, id: UUID, language: Language, response: Response) -> BroadcastOut:
+    """The broadcast as it is now, with its ETag; raises `NotFound`."""
+    row, standing = row_and_standing(door, id)
     response.headers["ETag"] = etag(row.version)
     return broadcast_out(row, language, standing)
 
@@ -130,9 +137,6 @@ def current_state_when_stale(door: Services, id: UUID, language: Language) -> It
     try:
         yield
     except Stale as error:
-        standing = door.broadcasts.standing(id)
-        row = door.queries.broadcast(id)
-        if row is None:
-            raise NotFound("broadcast", id) from error
+        row, standing = row_and_standing(door, id)
         current = broadcast_out(row, language, standing).model_dump(mode="json")
         raise Problem(412, "stale", {"ETag": etag(row.version)}, version=row.version, current=current) from error
