@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from broadcast_api.adapters.accounts import Accounts
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.identity import Identity
 from broadcast_api.adapters.sessions import Sessions
@@ -32,6 +33,15 @@ def session(database_url: str, name: str, position: str = "Отдел кадро
     try:
         principal = Principal(f"local:{name}", name, position, parse_roles(EVERY_ROLE))
         return Sessions(database, 3600).begin(principal)
+    finally:
+        database.close()
+
+
+def add_account(database_url: str, login: str, password: str, roles: str = EVERY_ROLE) -> None:
+    """Of an official who can sign in to a running system."""
+    database = Database(database_url)
+    try:
+        Accounts(database).create(login, login.title(), "", parse_roles(roles), password)
     finally:
         database.close()
 

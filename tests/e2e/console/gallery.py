@@ -17,7 +17,7 @@ from broadcast_api.adapters.schema import batches, broadcasts, deliveries, impor
 from broadcast_api.app import build
 from broadcast_api.application.broadcasts import Broadcasts
 from broadcast_api.domain.call import Actor, Call
-from broadcast_api.domain.identity import EVERYTHING
+from broadcast_api.domain.identity import EVERYTHING, parse_roles
 from broadcast_api.settings import Settings
 from deploy.local.stack import free_port
 from tests.support.broadcast_api import Api, Json
@@ -120,7 +120,17 @@ async def _fill(api: Api) -> dict[str, str]:
             _run(api, id, state, counts, datetime.now(UTC) - timedelta(hours=5 - minutes))
     created = paths["broadcast-created"]
     paths |= {"edit": f"{created}/edit", "ask-send": f"{created}/send", "ask-approve": f"{created}/approve"}
-    return paths | {"people": "/people", "import": "/people/import", "invite": "/people/invite"} | _imports(api)
+    paths |= {"people": "/people", "import": "/people/import", "invite": "/people/invite", "audit": "/audit"}
+    return paths | _keys(api) | _imports(api)
+
+
+def _keys(api: Api) -> dict[str, str]:
+    """Beside the one that made all this: one of a single bot, and one that was revoked."""
+    keys = identity(api.app).keys
+    revoked, _ = keys.create("Старая выгрузка", "", parse_roles("*=viewer"), "Борис Орлов", 30)
+    keys.revoke(revoked)
+    id, _ = keys.create("Кадровая программа", "", parse_roles("main=author+sender"), "Анна Петрова", 90)
+    return {"keys": "/people/keys", "ask-revoke": f"/people/keys/{id}/revoke"}
 
 
 def _approve(api: Api, id: UUID) -> None:

@@ -8,6 +8,7 @@ from playwright.async_api import Browser, FilePayload, expect
 
 from tests.e2e.console.conftest import PEOPLE
 from tests.e2e.console.officials import Official
+from tests.support.identity import add_account
 from tests.support.system import System
 
 pytestmark = [
@@ -129,6 +130,25 @@ async def test_a_draft_survives_a_reload_and_leaves_once_it_is_saved(system: Sys
     await anna.page.wait_for_function("localStorage.getItem('draft:new') === null")
     await expect(anna.page.get_by_label("Текст", exact=True)).to_have_value("")
     assert anna.errors == []
+
+
+async def test_a_draft_survives_a_session_that_ended(system: System, browser: Browser) -> None:
+    anna = await Official.sit_down(browser, system.stack)
+    await asyncio.to_thread(add_account, system.stack.database_url, "anna", "a-long-password")
+    await anna.open("/broadcasts/new")
+    await anna.page.get_by_label("Наименование рассылки").fill("Долгое письмо")
+    await anna.page.get_by_label("Аудитория", exact=True).select_option(label="Все сотрудники и подрядчики")
+    await anna.page.get_by_label("Текст", exact=True).fill("Дорогие коллеги")
+    await anna.page.context.clear_cookies(name="session")
+    await anna.press("Создать рассылку")
+    await anna.page.get_by_label("Логин").fill("anna")
+    await anna.page.get_by_label("Пароль").fill("a-long-password")
+    await anna.press("Вход")
+    await anna.sees("Несохранённый текст восстановлен.")
+    await expect(anna.page.get_by_label("Текст", exact=True)).to_have_value("Дорогие коллеги")
+    await anna.press("Создать рассылку")
+    await anna.sees_status("Создана")
+    await anna.sees("Дорогие коллеги")
 
 
 async def test_the_list_is_right_after_a_laptop_slept(system: System, browser: Browser) -> None:

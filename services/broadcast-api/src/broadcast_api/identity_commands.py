@@ -16,7 +16,7 @@ from broadcast_api.adapters.schema_version import require_schema
 from broadcast_api.adapters.views import Views
 from broadcast_api.application.record import Record
 from broadcast_api.domain.call import Actor, Call
-from broadcast_api.domain.identity import parse_roles, write_roles
+from broadcast_api.domain.identity import parse_roles, read_roles, show_roles
 from broadcast_api.settings import Settings
 
 Parsers = Any
@@ -80,7 +80,7 @@ def _run(settings: Settings, given: Any, run: Callable[[Database, Any], None]) -
 def _record(settings: Settings, database: Database, given: Any) -> None:
     store = EventStore(settings.event_store)
     try:
-        roles = {"roles": _shown(write_roles(given.roles))} if "roles" in given else {}
+        roles = {"roles": show_roles(given.roles)} if "roles" in given else {}
         title = getattr(given, "name", "") or getattr(given, "login", "")
         subject = getattr(given, "login", "") or getattr(given, "id", "")
         call = Call(Actor("python -m broadcast_api", id=f"command:{getpass.getuser()}"))
@@ -126,7 +126,9 @@ def _able(database: Database, given: Any, *, disabled: bool) -> None:
 
 def _list_accounts(database: Database, _: Any) -> None:
     for row in Accounts(database).all():
-        _say(row.login, row.name, row.position, _shown(row.roles), "disabled" if row.disabled_at else "")
+        _say(
+            row.login, row.name, row.position, show_roles(read_roles(row.roles)), "disabled" if row.disabled_at else ""
+        )
 
 
 def _create_key(database: Database, given: Any) -> None:
@@ -141,8 +143,4 @@ def _revoke_key(database: Database, given: Any) -> None:
 
 def _list_keys(database: Database, _: Any) -> None:
     for row in Keys(database).all():
-        _say(row.id, row.name, _shown(row.roles), state_of(row), f"until {row.expires_at:%Y-%m-%d}")
-
-
-def _shown(roles: dict[str, list[str]]) -> str:
-    return ",".join(f"{bot}={'+'.join(held)}" for bot, held in roles.items())
+        _say(row.id, row.name, show_roles(read_roles(row.roles)), state_of(row), f"until {row.expires_at:%Y-%m-%d}")

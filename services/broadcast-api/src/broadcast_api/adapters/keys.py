@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -26,9 +27,11 @@ class Keys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, name: str, position: str, roles: Roles, by: str, days: int = LIFE_DAYS) -> tuple[str, str]:
-        """A new key: its id, and the key itself, which cannot be read again."""
-        id, key, now = secrets.token_hex(8), new_token(PREFIX), datetime.now(UTC)
+    def create(
+        self, name: str, position: str, roles: Roles, by: str, days: int = LIFE_DAYS, id: str = ""
+    ) -> tuple[str, str]:
+        """A new key: its id, which may be chosen by `new_id`, and the key itself, which cannot be read again."""
+        id, key, now = id or new_id(), new_token(PREFIX), datetime.now(UTC)
         row = {"id": id, "key_hash": token_hash(key), "name": name, "position": position, "roles": write_roles(roles)}
         with self._database.write() as connection:
             made = {"created_by": by, "created_at": now, "expires_at": now + timedelta(days=days)}
@@ -52,9 +55,20 @@ class Keys:
 
     def all(self) -> Sequence[Row[Any]]:
         """The latest 200, newest first."""
-        query = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id).limit(SHOWN)
+        return list(islice(self._newest_first(), SHOWN))
+
+    def of(self, admin: Principal) -> Sequence[Row[Any]]:
+        """The latest 200 of those that open nothing but what this administrator administers, newest first."""
+        return list(islice((row for row in self._newest_first() if admin.administers(read_roles(row.roles))), SHOWN))
+
+    def _newest_first(self) -> Sequence[Row[Any]]:
         with self._database.read() as connection:
-            return connection.execute(query).all()
+            return connection.execute(select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)).all()
+
+
+def new_id() -> str:
+    """For who has to name a key before it is made: the record comes first."""
+    return secrets.token_hex(8)
 
 
 def state_of(row: Any) -> str:

@@ -55,6 +55,19 @@ class Principal:
         """Whether it is held on all bots, those of the past and the future included."""
         return self._holds(role, self.roles.get(ALL_BOTS, frozenset()))
 
+    def may_give(self, known: Iterable[str]) -> "Roles":
+        """What a key may get from them: of what they hold themselves, on the bots that they administer.
+
+        Never to approve, which no key can.
+        """
+        of_bots = {bot: self._on(bot) for bot in self.bots(Role.ADMIN, known)}
+        everywhere = {ALL_BOTS: self.roles[ALL_BOTS]} if self.everywhere(Role.ADMIN) else {}
+        return {bot: (held | {Role.VIEWER}) - {Role.APPROVER} for bot, held in {**everywhere, **of_bots}.items()}
+
+    def administers(self, roles: "Roles") -> bool:
+        """Whether they are administrator of every bot on which these are held."""
+        return all(self.everywhere(Role.ADMIN) if bot == ALL_BOTS else Role.ADMIN in self._on(bot) for bot in roles)
+
     def _on(self, bot: str) -> frozenset[Role]:
         return self.roles.get(bot, frozenset()) | self.roles.get(ALL_BOTS, frozenset())
 
@@ -124,6 +137,11 @@ def read_roles(stated: Mapping[str, Collection[str]]) -> dict[str, frozenset[Rol
 def write_roles(roles: Roles) -> dict[str, list[str]]:
     """What `read_roles` reads, in a fixed order."""
     return {bot: sorted(held) for bot, held in sorted(roles.items())}
+
+
+def show_roles(roles: Roles) -> str:
+    """What `parse_roles` reads."""
+    return ",".join(f"{bot}={'+'.join(held)}" for bot, held in write_roles(roles).items())
 
 
 def parse_roles(text: str) -> dict[str, frozenset[Role]]:

@@ -43,7 +43,7 @@ def list_audiences(page: Viewed, archived: bool = False, cursor: Cursor = None) 
 
 @router.get("/audiences/new", dependencies=[AUTHOR])
 def new(page: Viewed, bot: str = "") -> Response:
-    return _form_page(page, None, Draft(bot if bot in page.door.bots else page.door.bots[0]))
+    return _form_page(page, None, Draft(bot if bot in (mine := page.bots("author")) else mine[0]))
 
 
 @router.post("/audiences/new", dependencies=[AUTHOR])

@@ -132,13 +132,14 @@ def _form_page(page: Page, row: Any, values: dict[str, Any], error: Refused | No
     alert = None if error is None else explain(error, page.words)
     field = next((name for kind, name in _FIELD_OF.items() if isinstance(error, kind)), "")
     used = used_drafts(page.request)
+    audiences = page.door.queries.audiences(bot=bot, archived=False, after=None, limit=AUDIENCES)
     return page.render(
         "compose.html",
         200 if error is None else status_of(error),
         row=row,
         values=values,
         preview=preview(values["text"], values["parse_mode"], page.words),
-        audiences=page.door.queries.audiences(bot=bot, archived=False, after=None, limit=AUDIENCES),
+        audiences=[audience for audience in audiences if page.may("author", audience.bot)],
         modes=list(ParseMode),
         limit=TEXT_LIMIT,
         alert=alert,

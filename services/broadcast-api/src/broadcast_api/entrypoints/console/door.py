@@ -11,6 +11,7 @@ from broadcast_api.entrypoints.console import (
     broadcasts,
     compose,
     invitations,
+    keys,
     live,
     people,
     people_import,
@@ -31,6 +32,7 @@ MODULES = (
     people,
     people_import,
     invitations,
+    keys,
     audit,
     assets,
 )

@@ -91,6 +91,10 @@ class Page:
         bots = [bot] if bot else self.door.bots
         return self.principal is not None and bool(self.principal.bots(Role(role), bots))
 
+    def bots(self, role: str) -> list[str]:
+        """On which of those in sight who is signed in holds the role."""
+        return [bot for bot in self.door.bots if self.may(role, bot)]
+
     def call(self, form: Form) -> Call:
         """Who asks. The `key` of the form makes a double click one command."""
         key, call = form.one("key"), call_of(self.request)

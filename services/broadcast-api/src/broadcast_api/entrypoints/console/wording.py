@@ -90,6 +90,12 @@ IMPORT_STATES = {
     "interrupted": N_("Interrupted"),
 }
 
+KEY_STATES = {
+    "active": N_("Active"),
+    "revoked": N_("Revoked"),
+    "expired": N_("Expired"),
+}
+
 ROLES = {
     "viewer": N_("looks"),
     "author": N_("draws up"),
@@ -142,6 +148,7 @@ FLASHES = {
     "test_waiting": N_("The test message is on its way."),
     "audience_created": N_("The audience has been created."),
     "audience_edited": N_("The audience has been changed."),
+    "key_revoked": N_("The key has been revoked: it opens nothing any more."),
     "signed_out": N_("You have signed out."),
     "audience_archived": N_("The audience has been archived."),
 }
