@@ -6,6 +6,8 @@ import pytest
 from nats.js import JetStreamContext
 
 from broadcast_contracts import Answer, Outcome, ProgressV1, Result
+from broadcast_contracts.topology import RECALL_LEDGER
+from broadcast_delivery.topology import ensure
 from tests.integration.duties.parts import Parts
 from tests.integration.duties.stage import Stage
 from tests.integration.duties.workers import SENT_AT, Owner, finish, finish_recall, recall_jobs, send_jobs
@@ -239,3 +241,26 @@ async def test_what_arrived_before_a_resend_that_never_came_is_recalled(
     await parts.go()
     (job,) = await recall_jobs(js)
     assert [(posted.messages, posted.at) for posted in job.posted] == [([70], SENT_AT)]
+
+
+async def test_a_recall_ends_although_the_recall_ledger_was_lost(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    id = await sent(stage, parts, js, 25)
+    stage.press("recall", id)
+    await parts.go()
+    first, second = await recall_jobs(js)
+    await finish_recall(parts.recall_ledger, first)
+    owner = Owner.of_recall(parts.recall_ledger, second)
+    for i in range(5):
+        await owner.settle(Outcome.RECALLED, [i])
+    await parts.go()
+    await js.delete_stream(RECALL_LEDGER.name)
+    await ensure(js, ("main",))
+    for _ in range(4):
+        await parts.sweeper.step()
+        for job in await recall_jobs(js):
+            await finish_recall(parts.recall_ledger, job)
+        await parts.go()
+    assert stage.events(id)[-1] == "Recalled"
+    assert stage.counts(id).recalled == 25

@@ -8,7 +8,8 @@ import pytest
 from nats.js import JetStreamContext
 
 from broadcast_contracts import Counts, Outcome
-from broadcast_contracts.topology import CONTROL
+from broadcast_contracts.topology import CONTROL, LEDGER
+from broadcast_delivery.topology import ensure
 from tests.integration.duties.parts import Parts
 from tests.integration.duties.stage import Stage
 from tests.integration.duties.workers import Owner, finish, send_jobs
@@ -189,3 +190,30 @@ async def test_settlers_that_race_record_each_end_once(stage: Stage, parts: Part
         while await parts.sends.step():
             pass
     assert stage.events(id).count("Stopped") == 1
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["before the stop", "after its close"])
+async def test_a_stop_ends_although_the_ledger_was_lost(
+    stage: Stage, parts: Parts, js: JetStreamContext, closed: bool
+) -> None:
+    stage.people(30)
+    id = stage.sending()
+    await parts.go()
+    owner = Owner(parts.ledger, stage.key(id))
+    await owner.settle(Outcome.DELIVERED, range(4))
+    await owner.open([4, 5])
+    await Owner(parts.ledger, stage.key(id, 1)).settle(Outcome.DELIVERED, [0])
+    await parts.go()
+    if closed:
+        stage.press("stop", id)
+        await parts.go()
+    await js.delete_stream(LEDGER.name)
+    await ensure(js, ("main",))
+    if not closed:
+        stage.press("stop", id)
+    impatient = Parts(stage, js, patience=0.0)
+    for _ in range(4):
+        await impatient.go()
+    assert stage.status(id) == "stopped"
+    assert counts_in(stage, id, "Stopped") == Counts(total=30, delivered=5, unconfirmed=15, pending=10)
+    assert stage.counts(id) == counts_in(stage, id, "Stopped")

@@ -5,6 +5,7 @@ it is not looked at again. Until a run's decisions are carried out nothing of it
 """
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +20,9 @@ from broadcast_api.adapters.schema import batches, decisions, deliveries, recipi
 from broadcast_api.duties.counting import lock_run, recount
 from broadcast_api.duties.freeze import UNREACHABLE_BATCH
 from broadcast_api.duties.outcome_rows import Advance, Place, write
-from broadcast_api.duties.reseed import half_reseeded, reseed
+from broadcast_api.duties.reseed import restored
 from broadcast_api.duties.telling import tell
-from broadcast_contracts import Answer, AnswerV1, BatchKey, Outcome
+from broadcast_contracts import Answer, AnswerV1, BatchKey, LedgerRecord, Outcome
 from broadcast_delivery.fold import Fold, fold
 from broadcast_delivery.ports import Conflict, Ledger
 
@@ -91,25 +92,15 @@ class Decisions:
 
     async def _append(self, decision: Decision, key: BatchKey, batch: Row[Any], indices: list[int]) -> Fold:
         """Also where nobody is left to answer about: a replica that lags must find the decision in the log."""
-        projected, everyone = batch.version, range(batch.size)
-        while True:
+        everyone = range(batch.size)
+        state = await restored(self._database, self._ledger, decision.run, batch)
+        while state.answered < decision.number:
+            seal_lost = batch.sealed and not state.sealed and not state.in_flight and not state.pending(everyone)
+            record: LedgerRecord = state.seal(uuid4().hex) if seal_lost else _record(decision, state, indices)
+            with contextlib.suppress(Conflict):
+                await self._ledger.append(key, state.version, record, rollup=seal_lost)
             state = fold(await self._ledger.read(key), "send")
-            wanted = [i for i in indices if state.answerable(i, decision.answer)]
-            try:
-                if state.version < projected or half_reseeded(state):
-                    await reseed(self._database, self._ledger, decision.run, batch, state)
-                    projected = 0
-                elif state.answered >= decision.number:
-                    return state
-                elif batch.sealed and not state.sealed and not state.in_flight and not state.pending(everyone):
-                    await self._ledger.append(key, state.version, state.seal(uuid4().hex), rollup=True)
-                else:
-                    record = AnswerV1(
-                        nonce=uuid4().hex, decision=decision.number, answer=decision.answer, recipients=wanted
-                    )
-                    await self._ledger.append(key, state.version, record)
-            except Conflict:
-                continue
+        return state
 
     def _finish(self, decision: Decision) -> None:
         """Nothing is left to do but for those whom no batch has: they were known to be unreachable."""
@@ -119,6 +110,11 @@ class Decisions:
             taken = connection.execute(update(decisions).where(row, ~decisions.c.carried_out).values(carried_out=True))
             if taken.rowcount and decision.about is None:
                 _take_in(connection, run)
+
+
+def _record(decision: Decision, state: Fold, indices: list[int]) -> AnswerV1:
+    concerned = [i for i in indices if state.answerable(i, decision.answer)]
+    return AnswerV1(nonce=uuid4().hex, decision=decision.number, answer=decision.answer, recipients=concerned)
 
 
 def _whom(decision: Decision) -> Select[Any]:

@@ -1,6 +1,7 @@
 """Hand a batch to the dispatchers: mark it issued while the run's locked row allows it, then publish its job."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.schema import batches, deliveries
 from broadcast_api.duties.counting import lock_run
-from broadcast_api.duties.reseed import half_reseeded, reseed
+from broadcast_api.duties.reseed import restored
 from broadcast_contracts import BatchKey, Content, ReopenV1, SendJobV1
 from broadcast_contracts.topology import JOB_MAX_AGE, Lane, job_subject
 from broadcast_delivery import tracing
@@ -117,23 +118,12 @@ class Issuer:
 
     async def _open(self, issue: Issue) -> bool:
         """Let this leg in, where an earlier one was closed; False when the batch is sealed or closed for this leg."""
-        projected = issue.batch.version
-        while True:
+        state = await restored(self._database, self._ledger, issue.run, issue.batch)
+        while not state.sealed and state.closed and state.closed_leg < issue.run.leg:
+            with contextlib.suppress(Conflict):
+                await self._ledger.append(issue.key, state.version, ReopenV1(nonce=uuid4().hex, leg=issue.run.leg))
             state = fold(await self._ledger.read(issue.key), "send")
-            try:
-                if state.version < projected or half_reseeded(state):
-                    await reseed(self._database, self._ledger, issue.run, issue.batch, state)
-                    projected = 0
-                elif state.sealed or not state.closed:
-                    return not state.sealed
-                elif state.closed_leg >= issue.run.leg:
-                    return False
-                else:
-                    reopen = ReopenV1(nonce=uuid4().hex, leg=issue.run.leg)
-                    await self._ledger.append(issue.key, state.version, reopen)
-                    return True
-            except Conflict:
-                continue
+        return not state.sealed and not state.closed
 
     def _chats(self, issue: Issue) -> list[int]:
         first = issue.batch.batch * issue.run.batch_size

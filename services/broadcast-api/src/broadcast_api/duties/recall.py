@@ -7,7 +7,6 @@ without a recall outcome it is issued (again). So a message that is reported aft
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +21,7 @@ from broadcast_api.adapters.schema import batches, deliveries, runs, undecided
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import counts_of, lock_run, recount
 from broadcast_api.duties.outcome_rows import RECALLING, recount_recall
+from broadcast_api.duties.reseed import lower
 from broadcast_contracts import Answer, AnswerV1, BatchKey, Outcome, Posted, RecallJobV1
 from broadcast_contracts.topology import JOB_MAX_AGE, job_subject
 from broadcast_delivery import tracing
@@ -40,11 +40,12 @@ waiting: ColumnElement[bool] = and_(left_to_recall, or_(batches.c.recall_issues 
 
 @dataclass(frozen=True, slots=True)
 class RecallIssue:
-    """A batch marked for recall for the `number`-th time."""
+    """A batch marked for recall for the `number`-th time; `version` is that of the projected recall log."""
 
     run: Row[Any]
     batch: int
     number: int
+    version: int
     posted: list[Posted]
 
 
@@ -130,7 +131,7 @@ class RecallPlanner:
     async def _publish_job(self, issue: RecallIssue, key: BatchKey) -> None:
         run = issue.run
         if issue.number > 1:
-            await self._open_again(key, issue.posted)
+            await self._open_again(issue, key)
         job = RecallJobV1(
             broadcast_id=run.broadcast_id,
             run=run.run,
@@ -149,11 +150,16 @@ class RecallPlanner:
             about=str(run.broadcast_id),
         )
 
-    async def _open_again(self, key: BatchKey, posted: Sequence[Posted]) -> None:
-        """Whoever was recalled before has another message: in the log they are pending again."""
+    async def _open_again(self, issue: RecallIssue, key: BatchKey) -> None:
+        """Whoever was recalled before has another message: in the log they are pending again.
+
+        A lost log is left empty, for nothing is wrong with deleting once more.
+        """
         while True:
             state = fold(await self._ledger.read(key), "recall")
-            again = [one.i for one in posted if state.answerable(one.i, Answer.RESEND)]
+            if state.version < issue.version:
+                await asyncio.to_thread(lower, self._database, "recall", issue.run.id, issue.batch, state.version)
+            again = [one.i for one in issue.posted if state.answerable(one.i, Answer.RESEND)]
             if not again:
                 return
             number = state.answered + 1
@@ -227,13 +233,13 @@ def _issue(connection: Connection, run: Row[Any], batch: int, which: ColumnEleme
     ]
     if not posted:
         return None
-    number = connection.scalar(
+    marked = connection.execute(
         update(batches)
         .where(batches.c.run_id == run.id, batches.c.batch == batch, which)
         .values(recall_issues=batches.c.recall_issues + 1, recall_sealed=False, recall_issued_at=datetime.now(UTC))
-        .returning(batches.c.recall_issues)
-    )
-    return None if number is None else RecallIssue(run, batch, number, posted)
+        .returning(batches.c.recall_issues, batches.c.recall_version)
+    ).one_or_none()
+    return None if marked is None else RecallIssue(run, batch, marked.recall_issues, marked.recall_version, posted)
 
 
 _how_many = [

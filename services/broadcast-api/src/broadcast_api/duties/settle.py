@@ -1,6 +1,7 @@
 """Bring runs to rest: make a stop true, and notice that everybody is accounted for."""
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from broadcast_api.adapters.schema import batches, runs, undecided
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import counts_of
 from broadcast_api.duties.hints import Hints
+from broadcast_api.duties.reseed import restored
 from broadcast_api.duties.telling import tell
 from broadcast_contracts import BatchKey, CloseV1, ResolveV1
 from broadcast_delivery.fold import fold
@@ -61,15 +63,13 @@ class Settler:
         """
         await self._hints.put(run.broadcast_id, run.run, run.leg, stopped=True)
         issued = await asyncio.to_thread(self._issued, run.id)
-        await asyncio.gather(
-            *(self._close(_key(run, batch), run.leg) for batch in issued if batch.closed_leg < run.leg)
-        )
+        await asyncio.gather(*(self._close(run, batch) for batch in issued if batch.closed_leg < run.leg))
         in_flight = [batch for batch in issued if batch.in_flight]
         self._watched = {
             key: watched for key, watched in self._watched.items() if key.broadcast_id != run.broadcast_id
         } | {_key(run, batch): self._watch(_key(run, batch), batch.version) for batch in in_flight}
         for batch in in_flight:
-            await self._resolve_if_silent(_key(run, batch))
+            await self._resolve_if_silent(run, batch)
         if in_flight or not run.frozen or any(batch.closed_leg < run.leg for batch in issued):
             return False
         await asyncio.to_thread(self._runs.record_frozen, run.broadcast_id, run.run, run.total, run.total - run.size)
@@ -87,16 +87,14 @@ class Settler:
         with self._database.read() as connection:
             return connection.execute(select(runs).where(runs.c.id == run_id)).one()
 
-    async def _close(self, key: BatchKey, leg: int) -> None:
+    async def _close(self, run: Row[Any], batch: Row[Any]) -> None:
         async with self._closing:
-            while True:
-                try:
-                    state = fold(await self._ledger.read(key), "send")
-                    if not state.sealed and state.closed_leg < leg:
-                        await self._ledger.append(key, state.version, CloseV1(nonce=uuid4().hex, leg=leg))
-                    return
-                except Conflict:
-                    continue
+            key = _key(run, batch)
+            state = await restored(self._database, self._ledger, run, batch)
+            while not state.sealed and state.closed_leg < run.leg:
+                with contextlib.suppress(Conflict):
+                    await self._ledger.append(key, state.version, CloseV1(nonce=uuid4().hex, leg=run.leg))
+                state = fold(await self._ledger.read(key), "send")
 
     async def _tell(self, key: BatchKey, size: int) -> None:
         async with self._closing:
@@ -107,13 +105,16 @@ class Settler:
         watched = self._watched.get(key)
         return watched if watched and watched[0] == version else (version, time.monotonic())
 
-    async def _resolve_if_silent(self, key: BatchKey) -> None:
+    async def _resolve_if_silent(self, run: Row[Any], batch: Row[Any]) -> None:
+        key = _key(run, batch)
         version, since = self._watched[key]
         if time.monotonic() - since >= self._patience:
             try:
                 await self._ledger.append(key, version, ResolveV1(nonce=uuid4().hex))
             except Conflict:
-                del self._watched[key]  # not silent after all; the projection will show it
+                # Not silent after all, or its log is lost; the projection will show it.
+                del self._watched[key]
+                await restored(self._database, self._ledger, run, batch)
 
 
 def _key(run: Row[Any], batch: Row[Any]) -> BatchKey:
