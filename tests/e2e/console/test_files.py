@@ -150,6 +150,9 @@ async def test_without_scripts_an_official_signs_in_attaches_a_file_sends_stops_
     await vera.press("Отправить рассылку")
     await vera.press("Отправить 60 получателям")
     await vera.sees_status("Идёт отправка")
+    async with asyncio.timeout(30):
+        while not await vera.count():
+            await vera.press("Посмотреть, что сейчас")
     await vera.press("Остановить отправку")
     await until_status(vera, "Остановлена")
     stopped_at = await vera.count()
