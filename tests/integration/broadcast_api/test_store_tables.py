@@ -83,11 +83,12 @@ def test_a_revision_that_fails_leaves_nothing(database: Database, url: str) -> N
         require_schema(database)
 
 
-NEXT = """
+NEXT = f"{int(NEEDED) + 1:04}"
+REVISION = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "{NEXT}", "{NEEDED}"
 
 
 def upgrade():
@@ -110,12 +111,12 @@ def test_an_altered_table_keeps_its_rows_and_those_that_refer_to_it(
         connection.execute(insert(imports), one)
         connection.execute(insert(import_errors), {"import_id": id, "row": 1, "column": "chat_id", "code": "missing"})
     revisions = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
-    (revisions / "versions" / "0002_next.py").write_text(NEXT)
+    (revisions / "versions" / f"{NEXT}_next.py").write_text(REVISION)
     monkeypatch.setattr("broadcast_api.adapters.migrate.MIGRATIONS", revisions)
-    monkeypatch.setattr("broadcast_api.adapters.migrate.NEEDED", "0002")
+    monkeypatch.setattr("broadcast_api.adapters.migrate.NEEDED", NEXT)
     migrate(url)
     with database.read() as connection:
-        assert version_of(connection) == "0002"
+        assert version_of(connection) == NEXT
         assert connection.execute(text("SELECT file_name, colour FROM imports")).one() == ("a.csv", "red")
         assert connection.scalar(text("SELECT count(*) FROM import_errors")) == 1
         broken = insert(import_errors).values(import_id=uuid4(), row=1, column="x", code="y")
@@ -127,6 +128,8 @@ def test_tables_that_no_release_made_are_left_alone(database: Database, url: str
     database.create_schema()
     with pytest.raises(WrongSchema, match="without a version"):
         migrate(url)
+    with pytest.raises(WrongSchema, match="without a version"):
+        require_schema(database)
 
 
 def test_tables_of_the_next_release_serve_the_one_before(database: Database, url: str) -> None:

@@ -81,6 +81,7 @@ def _await_schema(settings: Settings) -> None:
 
 def init(settings: Settings) -> None:
     """Harmless when everything is there."""
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # they say that they exist
     from broadcast_api.adapters.migrate import migrate  # slow to import, and nobody else migrates
 
     migrate(settings.database_url)

@@ -16,7 +16,7 @@ class WrongSchema(Exception):
 
 
 def require_schema(database: Database) -> None:
-    """Raises `WrongSchema` where the tables are older than this code needs.
+    """Raises `WrongSchema` where the tables are older than this code needs, or have no version.
 
     Newer ones are right: during an upgrade, and after a rollback, a program meets the tables of the release after it.
     """
@@ -28,8 +28,11 @@ def require_schema(database: Database) -> None:
 
 
 def version_of(connection: Connection) -> str | None:
-    """None where `migrate` never made a table."""
-    if not inspect(connection).has_table("alembic_version"):
+    """None where `migrate` never made a table. Raises `WrongSchema` for tables that it did not make."""
+    known = inspect(connection)
+    if not known.has_table("alembic_version"):
+        if known.has_table("recipients"):
+            raise WrongSchema("the database has tables without a version, which no release made: use an empty one")
         return None
     found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return found
