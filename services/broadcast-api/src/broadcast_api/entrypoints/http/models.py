@@ -17,7 +17,8 @@ from broadcast_contracts import Actor, Cause, Counts, File, FileKind, ParseMode
 from broadcast_telegram.plan import Call, Method, plan
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """The text; raises ValueError where a database could not hold it."""
     if "\0" in text:
         raise ValueError("NUL characters cannot be stored")
     try:
@@ -42,7 +43,7 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("there is no such moment in UTC") from error
 
 
-Words = Annotated[str, AfterValidator(_storable)]
+Words = Annotated[str, AfterValidator(storable)]
 """Text that every database can hold."""
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]

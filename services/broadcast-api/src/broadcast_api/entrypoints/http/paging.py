@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from broadcast_api.adapters.listing import PageEnd, Sort, page_end
 from broadcast_api.adapters.queries import Place, utc
+from broadcast_api.entrypoints.http.models import storable
 from broadcast_api.entrypoints.http.problems import Problem
 
 T = TypeVar("T")
@@ -67,9 +68,10 @@ def broadcast_end(cursor: str | None, sort: Sort) -> PageEnd | None:
         order, key, id, unsent = _decode(cursor)
         kind = datetime if unsent else sort.column.type.python_type
         found: Any = datetime.fromisoformat(key).astimezone(UTC) if kind is datetime else key
-        sound = isinstance(found, kind) and isinstance(unsent, bool) and "\0" not in str(found)
+        sound = type(found) is kind and isinstance(unsent, bool)
         if order != sort or not sound or (unsent and not sort.by_sending) or (kind is int and abs(found) >= 2**31):
             raise ValueError(cursor)
+        storable(str(found))
         return PageEnd(found, UUID(id), unsent)
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Problem(422, "bad_cursor") from error
@@ -83,7 +85,7 @@ def number(cursor: str | None) -> int | None:
         (value,) = _decode(cursor)
     except (ValueError, TypeError) as error:
         raise Problem(422, "bad_cursor") from error
-    if not isinstance(value, int) or abs(value) >= 2**63:
+    if type(value) is not int or abs(value) >= 2**63:  # true is a number to Python, and none to PostgreSQL
         raise Problem(422, "bad_cursor")
     return value
 
@@ -93,4 +95,7 @@ def _encode(place: list[Any]) -> str:
 
 
 def _decode(cursor: str) -> Any:
-    return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    try:
+        return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except RecursionError as error:  # a thousand brackets
+        raise ValueError("nested too deep") from error
