@@ -1,8 +1,10 @@
 """Whatever is wrong with a request, the answer is a problem document and never a 500."""
 
+import base64
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
 from broadcast_api.application.broadcasts import Broadcasts
@@ -113,6 +115,58 @@ REFUSED = [
     ("GET", "/v1/recipients/9223372036854775807", 404),
     ("GET", "/v1/audiences/x", 422),
 ]
+
+NOBODY = "0" * 32
+CURSORS = [
+    f"[{2**63}]",
+    f"[{-(2**63)}]",
+    f"[{10**600}]",
+    "[1.5]",
+    "[true]",
+    "[null]",
+    "[NaN]",
+    "[]",
+    "7",
+    '{"7": 7}',
+    "[" * 700,
+    f'["0001-01-01T00:00:00+14:00", "{NOBODY}"]',
+    f'["-delivered", {2**31}, "{NOBODY}", false]',
+    f'["-delivered", true, "{NOBODY}", false]',
+    f'["-created", {2**63}, "{NOBODY}", false]',
+    f'["name", "\\ud800", "{NOBODY}", false]',
+    f'["name", "\\u0000", "{NOBODY}", false]',
+]
+
+
+async def test_a_cursor_that_no_list_wrote_is_refused(api: Api) -> None:
+    id = await api.in_state("sending")
+    lists = ("audiences", "recipients", "audit", f"broadcasts/{id}/deliveries")
+    sorted_lists = (f"broadcasts?sort={sort}" for sort in ("-created", "name", "-sent", "-delivered"))
+    for path in (*lists, *sorted_lists):
+        for cursor in CURSORS:
+            given = {"cursor": base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")}
+            answer = await api.http.get(httpx.URL(f"/v1/{path}").copy_merge_params(given))
+            found = (answer.status_code, answer.json()["type"])
+            assert found == (422, "urn:broadcasts:problem:bad_cursor"), (path, cursor[:60])
+
+
+async def test_a_parameter_that_the_route_does_not_know_is_refused_by_its_name(api: Api) -> None:
+    """A misspelt one would quietly mean something else: everybody listed, nobody erased."""
+    (person,) = await api.people(7)
+    for method, path, name in (
+        ("GET", "/v1/recipients?limit=5&departmant=IT", "departmant"),
+        ("DELETE", f"/v1/recipients/{person}?eraze=true", "eraze"),
+        ("GET", "/v1/bots?_=1", "_"),
+        ("POST", "/v1/broadcasts?dry_run=1", "dry_run"),
+        ("GET", "/v1/audit?Limit=5", "Limit"),
+    ):
+        answer = await api.http.request(method, path)
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:broadcasts:problem:invalid"), path
+        assert [(fault["pointer"], fault["code"]) for fault in answer.json()["errors"]] == [
+            (f"query:{name}", "extra_forbidden")
+        ]
+    assert (await api.http.get(f"/v1/recipients/{person}")).status_code == 200
+    assert (await api.http.get("/v1/bots?_=1", headers={"Authorization": ""})).status_code == 401
 
 
 async def test_every_refusal_has_the_same_shape(api: Api) -> None:

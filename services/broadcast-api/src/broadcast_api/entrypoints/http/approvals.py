@@ -25,7 +25,7 @@ class Seen(Request):
     "/approve",
     dependencies=[APPROVER],
     summary="Approve it as a second person",
-    responses=documented(400, 404, 409, 412, 413, 422),
+    responses=documented(400, 404, 409, 412, 413),
 )
 def approve(
     id: UUID, body: Seen, version: IfMatch, door: Door, call: Caller, language: InLanguage, response: Response
@@ -40,7 +40,7 @@ def approve(
     "/approval",
     dependencies=[APPROVER],
     summary="Withdraw the approval before it is sent",
-    responses=documented(404, 409, 412, 422),
+    responses=documented(404, 409, 412),
 )
 def withdraw(
     id: UUID, version: IfMatch, door: Door, call: Caller, language: InLanguage, response: Response

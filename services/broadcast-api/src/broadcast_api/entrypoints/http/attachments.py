@@ -61,7 +61,7 @@ class Order(Request):
     dependencies=[AUTHOR],
     status_code=201,
     summary="Attach a file while the broadcast is created",
-    responses=documented(400, 404, 409, 412, 413, 415, 422, 507),
+    responses=documented(400, 404, 409, 412, 413, 415, 507),
     openapi_extra=_BODY,
 )
 async def attach(
@@ -114,7 +114,7 @@ async def attach_upload(
     dependencies=[VIEWER],
     summary="Download a file",
     response_class=Response,
-    responses={200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}, **documented(404, 422)},
+    responses={200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}, **documented(404)},
 )
 async def download(id: UUID, attachment_id: AttachmentId, door: Door, inline: bool = False) -> Response:
     """The bytes as they were attached. With `inline` a picture may be shown in its place; anything else is saved."""
@@ -135,7 +135,7 @@ async def download(id: UUID, attachment_id: AttachmentId, door: Door, inline: bo
     "/{attachment_id}",
     dependencies=[AUTHOR],
     summary="Rename a file",
-    responses=documented(400, 404, 409, 412, 413, 422),
+    responses=documented(400, 404, 409, 412, 413),
 )
 def rename(
     id: UUID,
@@ -153,7 +153,7 @@ def rename(
 
 
 @router.delete(
-    "/{attachment_id}", dependencies=[AUTHOR], summary="Take a file away", responses=documented(404, 409, 412, 422)
+    "/{attachment_id}", dependencies=[AUTHOR], summary="Take a file away", responses=documented(404, 409, 412)
 )
 def remove(
     id: UUID,
@@ -173,7 +173,7 @@ def remove(
     "",
     dependencies=[AUTHOR],
     summary="Put the files in another order",
-    responses=documented(400, 404, 409, 412, 413, 422),
+    responses=documented(400, 404, 409, 412, 413),
 )
 def order(
     id: UUID,

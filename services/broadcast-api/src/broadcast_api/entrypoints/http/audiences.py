@@ -152,7 +152,7 @@ class Preview(BaseModel):
     sample: list[RecipientOut]
 
 
-@router.get("", dependencies=[VIEWER], summary="List audiences, newest first", responses=documented(422))
+@router.get("", dependencies=[VIEWER], summary="List audiences, newest first", responses=documented())
 def list_audiences(
     door: Door,
     bot: Annotated[str | None, Query(max_length=32, pattern=r"^[^\x00]*$")] = None,
@@ -164,9 +164,7 @@ def list_audiences(
     return page(rows, limit, _show, place_of)
 
 
-@router.post(
-    "", dependencies=[AUTHOR], status_code=201, summary="Define an audience", responses=documented(400, 413, 422)
-)
+@router.post("", dependencies=[AUTHOR], status_code=201, summary="Define an audience", responses=documented(400, 413))
 def create(body: NewAudience, door: Door, call: Caller, response: Response) -> AudienceOut:
     definition, members = _stored(body.definition)
     created = door.audiences.create(body.bot, body.name, definition, members or [], call)
@@ -174,9 +172,7 @@ def create(body: NewAudience, door: Door, call: Caller, response: Response) -> A
     return _read(door, created.id, response)
 
 
-@router.post(
-    "/preview", dependencies=[VIEWER], summary="Whom a definition would reach", responses=documented(400, 413, 422)
-)
+@router.post("/preview", dependencies=[VIEWER], summary="Whom a definition would reach", responses=documented(400, 413))
 def preview(body: PreviewRequest, door: Door) -> Preview:
     if body.bot not in door.bots:
         raise UnknownBot(bot=body.bot)
@@ -186,12 +182,12 @@ def preview(body: PreviewRequest, door: Door) -> Preview:
     return _preview(reach.counts, shown(door, reach.sample))
 
 
-@router.get("/{id}", dependencies=[VIEWER], summary="Read one", responses=documented(404, 422))
+@router.get("/{id}", dependencies=[VIEWER], summary="Read one", responses=documented(404))
 def read(id: UUID, door: Door, response: Response) -> AudienceOut:
     return _read(door, id, response)
 
 
-@router.get("/{id}/preview", dependencies=[VIEWER], summary="Whom it would reach now", responses=documented(404, 422))
+@router.get("/{id}/preview", dependencies=[VIEWER], summary="Whom it would reach now", responses=documented(404))
 def preview_stored(id: UUID, door: Door) -> Preview:
     row = door.queries.audience(id)
     if row is None:
@@ -204,7 +200,7 @@ def preview_stored(id: UUID, door: Door) -> Preview:
     "/{id}/usage",
     dependencies=[VIEWER],
     summary="Which broadcasts and audiences use it",
-    responses=documented(404, 422),
+    responses=documented(404),
 )
 def usage(id: UUID, door: Door) -> Usage:
     if door.queries.audience(id) is None:
@@ -220,7 +216,7 @@ def usage(id: UUID, door: Door) -> Usage:
     "/{id}",
     dependencies=[AUTHOR],
     summary="Rename or redefine one",
-    responses=documented(400, 404, 409, 412, 413, 422, 428),
+    responses=documented(400, 404, 409, 412, 413, 428),
 )
 def edit(
     id: UUID, body: AudienceChanges, version: IfMatchRequired, door: Door, call: Caller, response: Response
@@ -236,7 +232,7 @@ def edit(
     dependencies=[AUTHOR],
     status_code=204,
     summary="Archive one: what used it keeps it",
-    responses=documented(404, 409, 412, 422),
+    responses=documented(404, 409, 412),
 )
 def archive(id: UUID, version: IfMatch, door: Door, call: Caller) -> None:
     door.audiences.archive(id, call, version)

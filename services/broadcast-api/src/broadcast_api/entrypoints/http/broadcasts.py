@@ -22,7 +22,7 @@ from broadcast_api.entrypoints.http.problems import Problem, documented
 router = APIRouter(prefix="/v1/broadcasts", tags=["broadcasts"])
 
 
-@router.get("", dependencies=[VIEWER], summary="List broadcasts, in any of several orders", responses=documented(422))
+@router.get("", dependencies=[VIEWER], summary="List broadcasts, in any of several orders", responses=documented())
 def list_broadcasts(
     door: Door,
     language: InLanguage,
@@ -43,9 +43,7 @@ def list_broadcasts(
     return page(rows, limit, lambda row: broadcast_out(row, language), lambda row: end_of(row, sort))
 
 
-@router.post(
-    "", dependencies=[AUTHOR], status_code=201, summary="Draw up a broadcast", responses=documented(400, 413, 422)
-)
+@router.post("", dependencies=[AUTHOR], status_code=201, summary="Draw up a broadcast", responses=documented(400, 413))
 def create(body: NewBroadcast, door: Door, call: Caller, language: InLanguage, response: Response) -> BroadcastOut:
     draft = Draft(**body.model_dump(exclude={"bot"}))
     created = door.broadcasts.create(body.bot, draft, call, text_needed="text" in body.model_fields_set)
@@ -53,7 +51,7 @@ def create(body: NewBroadcast, door: Door, call: Caller, language: InLanguage, r
     return show(door, created.id, language, response)
 
 
-@router.get("/{id}", dependencies=[VIEWER], summary="Read one", responses=documented(404, 422))
+@router.get("/{id}", dependencies=[VIEWER], summary="Read one", responses=documented(404))
 def read(id: UUID, door: Door, language: InLanguage, response: Response) -> BroadcastOut:
     return show(door, id, language, response)
 
@@ -62,7 +60,7 @@ def read(id: UUID, door: Door, language: InLanguage, response: Response) -> Broa
     "/{id}",
     dependencies=[AUTHOR],
     summary="Edit one while it is created",
-    responses=documented(400, 404, 409, 412, 413, 422, 428),
+    responses=documented(400, 404, 409, 412, 413, 428),
 )
 def edit(
     id: UUID,
@@ -83,7 +81,7 @@ def edit(
     dependencies=[AUTHOR],
     status_code=204,
     summary="Delete one while it is created",
-    responses=documented(404, 409, 412, 422),
+    responses=documented(404, 409, 412),
 )
 def delete(id: UUID, version: IfMatch, door: Door, call: Caller, language: InLanguage) -> None:
     with current_state_when_stale(door, id, language):
@@ -97,7 +95,7 @@ def _button(name: str, summary: str) -> None:
         status_code=202,
         summary=summary,
         name=name,
-        responses=documented(404, 409, 412, 422),
+        responses=documented(404, 409, 412),
     )
     def press(
         id: UUID, version: IfMatch, door: Door, call: Caller, language: InLanguage, response: Response

@@ -61,7 +61,7 @@ Wanted = Annotated[
     dependencies=[VIEWER],
     summary="What became of each recipient of a run",
     response_model=Page[DeliveryOut],
-    responses={200: {"content": {CSV: {}, NDJSON: {}}}, **documented(404, 422)},
+    responses={200: {"content": {CSV: {}, NDJSON: {}}}, **documented(404)},
 )
 def deliveries(
     id: UUID,

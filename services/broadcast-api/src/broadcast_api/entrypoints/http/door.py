@@ -30,7 +30,8 @@ from broadcast_api.entrypoints.http.problems import ProblemDocument, install
 DESCRIPTION = """Broadcasts to the people connected to a Telegram bot: draw up, try out, send, watch, stop, resume,
 recall, edit, send again.
 
-Errors are RFC 9457 problem documents. `Idempotency-Key` makes any POST, PATCH or DELETE safe to repeat.
+Errors are RFC 9457 problem documents. A field or a query parameter that is none of ours is refused.
+`Idempotency-Key` makes any POST, PATCH or DELETE safe to repeat.
 An ETag is the version of what you read: send it back in `If-Match`."""
 
 UNTRACED = re.compile(r"/(livez|readyz|healthz|metrics)|/assets/.*|.*/live")

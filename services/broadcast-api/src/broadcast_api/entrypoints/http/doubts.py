@@ -32,7 +32,7 @@ class Decision(Request):
     dependencies=[SENDER],
     status_code=202,
     summary="Decide about unconfirmed recipients",
-    responses=documented(400, 404, 409, 412, 413, 422),
+    responses=documented(400, 404, 409, 412, 413),
 )
 def decide(
     id: UUID, body: Decision, version: IfMatch, door: Door, call: Caller, language: InLanguage, response: Response

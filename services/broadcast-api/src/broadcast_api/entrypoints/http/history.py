@@ -35,7 +35,7 @@ class History(BaseModel):
     items: list[HistoryEntry]
 
 
-@router.get("", dependencies=[VIEWER], summary="Who did what and when", responses=documented(404, 422))
+@router.get("", dependencies=[VIEWER], summary="Who did what and when", responses=documented(404))
 def history(id: UUID, door: Door) -> History:
     """Also of a deleted broadcast: what was done stays on record."""
     door.require_broadcast(id)

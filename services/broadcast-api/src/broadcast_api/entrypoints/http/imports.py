@@ -83,7 +83,7 @@ class Imports(BaseModel):
     dependencies=[ADMIN],
     status_code=202,
     summary="Enter people from a CSV file of up to 200 MB",
-    responses=documented(409, 413, 422),
+    responses=documented(409, 413),
     openapi_extra=_BODY,
 )
 async def start(
@@ -117,7 +117,7 @@ def list_imports(door: Door) -> Imports:
     return Imports(items=[shown(row) for row in door.imports.page(SHOWN, door.scope.allowed)])
 
 
-@router.get("/{id}", dependencies=[ADMIN], summary="How far an import has come", responses=documented(404, 422))
+@router.get("/{id}", dependencies=[ADMIN], summary="How far an import has come", responses=documented(404))
 def read(id: UUID, door: Door, language: InLanguage) -> ImportOut:
     row = door.imports.get(id, door.scope.allowed)
     if row is None:
@@ -130,7 +130,7 @@ def read(id: UUID, door: Door, language: InLanguage) -> ImportOut:
     dependencies=[ADMIN],
     summary="The refused rows as CSV",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}}, **documented(404, 422)},
+    responses={200: {"content": {"text/csv": {}}}, **documented(404)},
 )
 def errors(id: UUID, door: Door, language: InLanguage) -> StreamingResponse:
     found = read(id, door, language)

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1/broadcasts/{id}/live", tags=["broadcasts"])
     dependencies=[VIEWER],
     summary="Watch it live",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}, **documented(404, 422)},
+    responses={200: {"content": {"text/event-stream": {}}}, **documented(404)},
 )
 async def live(
     id: UUID,

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from broadcast_api.adapters.identity import Identity
 from broadcast_api.domain.identity import NOTHING, Principal, Role, Scope, scope_of
 from broadcast_api.entrypoints.http.problems import Problem
+from broadcast_api.entrypoints.http.query import refuse_unknown_parameters
 
 Identify = Callable[[Request], Principal]
 
@@ -37,13 +38,14 @@ class Policy:
 
 
 class Needs(Policy):
-    """A policy of HTTP v1: a bearer token of somebody who holds the role."""
+    """A policy of HTTP v1: a bearer token of somebody who holds the role, and no parameter that nobody reads."""
 
     def __call__(
         self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
     ) -> None:
         """Runs before every other dependency of the route."""
         self.admit(request)
+        refuse_unknown_parameters(request)
 
 
 class Open(Policy):

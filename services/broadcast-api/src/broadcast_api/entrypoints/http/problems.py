@@ -123,10 +123,11 @@ class ProblemDocument(BaseModel):
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route: which problems it may answer with."""
+    """The `responses` of a route: which problems it may answer with, beside those that any of them may."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     return {
-        status: {"description": _MEANINGS[status], "content": content} for status in (401, 403, *statuses, 500, 503)
+        status: {"description": _MEANINGS[status], "content": content}
+        for status in (401, 403, *statuses, 422, 500, 503)
     }
 
 

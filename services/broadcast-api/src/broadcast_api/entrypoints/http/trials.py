@@ -38,7 +38,7 @@ class TrialOut(BaseModel):
     "",
     dependencies=[AUTHOR],
     summary="Send a test message to one person",
-    responses={202: {"model": TrialOut}, **documented(400, 404, 409, 413, 422)},
+    responses={202: {"model": TrialOut}, **documented(400, 404, 409, 413)},
 )
 async def try_out(id: UUID, body: NewTrial, door: Door, call: Caller, response: Response) -> TrialOut:
     """Waits a while for the outcome (200). After that answers 202 with its address in Location."""
@@ -53,7 +53,7 @@ async def try_out(id: UUID, body: NewTrial, door: Door, call: Caller, response: 
     return found
 
 
-@router.get("/{test}", dependencies=[VIEWER], summary="What became of a test message", responses=documented(404, 422))
+@router.get("/{test}", dependencies=[VIEWER], summary="What became of a test message", responses=documented(404))
 def read(id: UUID, test: RowId, door: Door) -> TrialOut:
     return _outcome(door, id, test)
 
