@@ -70,7 +70,7 @@ def announce(stack: Stack, account: tuple[str, str] | None) -> None:
     else:
         print("  another password     python -m broadcast_api account password admin")
     print(f"api key                {stack.plan.var / 'api-key'}   (Authorization: Bearer …)")
-    print(f"api and documentation  {stack.api_url}/docs")
+    print(f"api                    {stack.api_url}/v1/   (described by {stack.api_url}/openapi.json)")
     if stack.plan.telegram_url is None:
         print(f"what the chats see     {stack.telegram_url}/")
     print(f"state and logs         {stack.plan.var}")
