@@ -210,7 +210,8 @@ async def test_the_console_shows_what_one_may_do_and_why_the_rest_is_missing(api
     assert "нужна роль «отправляет» бота main" in page.text
     page = await sending.open(f"/broadcasts/{id}")
     assert {"send"} == {"send", "edit", "test", "delete"} & set(page.buttons())
-    assert (await looking.open("/broadcasts/new")).status == 403
+    refused = await looking.open("/broadcasts/new")
+    assert (refused.status, "нужна роль «готовит»" in refused.text) == (403, True)
     assert "/broadcasts/new" not in (await looking.open("/broadcasts")).links()
 
 

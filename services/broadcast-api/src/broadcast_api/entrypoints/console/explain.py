@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from broadcast_api.domain.errors import Refused
-from broadcast_api.entrypoints.console.wording import N_
+from broadcast_api.entrypoints.console.wording import N_, ROLES
 from broadcast_api.entrypoints.console.words import Words
 from broadcast_api.entrypoints.http.catalogue import STATUS_LABELS, TEXTS
 from broadcast_api.entrypoints.http.definition_faults import in_words
@@ -58,8 +58,11 @@ def explain(error: Refused | Problem, words: Words) -> Explanation:
     title, template = TEXTS[error.code][words.language]
     if error.code == "bad_text":
         return Explanation(title, text_fault(str(error.facts["reason"]), words))
-    status = STATUS_LABELS[words.language].get(str(error.facts.get("status_now")), "")
-    return Explanation(title, template.format(**{**in_words(error.facts, words.language), "status": status}))
+    facts = in_words(error.facts, words.language)
+    status = STATUS_LABELS[words.language].get(str(facts.get("status_now")), "")
+    role = facts.get("role", "")
+    said = {"status": status, "role": words.gettext(ROLES[role]) if role in ROLES else role}
+    return Explanation(title, template.format(**{**facts, **said}))
 
 
 def explain_problem(error: Problem, words: Words) -> Explanation:
