@@ -129,7 +129,7 @@ def test_what_is_done_by_command_to_accounts_and_keys_is_on_record(
     run(monkeypatch, capsys, "account", "disable", "anna")
     id, key = run(monkeypatch, capsys, "key", "create", "payroll", "--roles", "*=viewer")[0].split()
     run(monkeypatch, capsys, "key", "revoke", id)
-    run(monkeypatch, capsys, "key", "list")
+    assert run(monkeypatch, capsys, "key", "list")[0].endswith("\tnever used\n")
     out, code = run(monkeypatch, capsys, "audit", "export")
     assert code == 0
     for what in ("account.added", "account.disabled", "key.created", "key.revoked"):
@@ -143,6 +143,28 @@ def test_what_is_done_by_command_to_accounts_and_keys_is_on_record(
     assert run(monkeypatch, capsys, "audit", "verify", "--log", file, later)[1] == 0
     file.write_text(out.replace("Anna", "Emma"))
     assert run(monkeypatch, capsys, "audit", "verify", file)[1] == f"{file}: line 2: was changed"
+
+
+@pytest.mark.usefixtures("environment")
+async def test_a_command_signs_somebody_out_everywhere_and_nobody_else(
+    app: FastAPI, browser: Browser, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also whom a provider signed in, whose account is not here to be disabled."""
+    at_work, at_home, boris = browser(app), browser(app), browser(app)
+    for reader in (at_work, at_home):
+        sign_in(reader.http, app, "main=author", id="oidc:4711", name="Анна Петрова")
+    sign_in(boris.http, app, "main=author", id="oidc:4712", name="Борис")
+    listed = run(monkeypatch, capsys, "session", "list")[0].splitlines()
+    assert [line.split("\t")[:4] for line in listed] == [
+        *[["oidc:4711", "Анна Петрова", "", "main=author"]] * 2,
+        ["oidc:4712", "Борис", "", "main=author"],
+    ]
+    assert run(monkeypatch, capsys, "session", "end", "oidc:4711") == ("", 0)
+    paths = [(await reader.open("/broadcasts")).path for reader in (at_work, at_home, boris)]
+    assert paths == ["/sign-in", "/sign-in", "/broadcasts"]
+    assert run(monkeypatch, capsys, "session", "end", "oidc:4711")[1] == "oidc:4711 is not signed in"
+    exported = run(monkeypatch, capsys, "audit", "export")[0]
+    assert (exported.count('"what":"session.ended"'), exported.count('"id":"oidc:4711"')) == (2, 2)
 
 
 def forge(event_store_url: str) -> int:

@@ -12,6 +12,8 @@ from joserfc.jwk import RSAKey
 from sqlalchemy import select, update
 
 from broadcast_api.adapters.identity_schema import api_keys
+from broadcast_api.adapters.keys import USE_NOTED
+from broadcast_api.adapters.queries import utc
 from broadcast_api.domain.identity import parse_roles
 from tests.integration.identity.conftest import client
 from tests.support.broadcast_api import Api
@@ -60,6 +62,43 @@ async def test_a_key_that_was_revoked_or_has_expired_opens_nothing(app: FastAPI)
         past = datetime.now(UTC) - timedelta(seconds=1)
         connection.execute(update(api_keys).where(api_keys.c.name == "b").values(expires_at=past))
     assert (await asks(app, key), await asks(app, old), await asks(app, key[:-1])) == (401, 401, 401)
+
+
+def test_the_last_use_of_a_key_is_written_down_once_an_hour(app: FastAPI) -> None:
+    """So that whoever revokes what nobody uses can see it."""
+    keys = identity(app).keys
+    _, key = keys.create("a", "", parse_roles("main=viewer"), "tests")
+    assert noted(app) is None
+    for age, again in ((None, True), (USE_NOTED - timedelta(minutes=1), False), (USE_NOTED, True)):
+        before = None if age is None else datetime.now(UTC) - age
+        with keys._database.write() as connection:
+            connection.execute(update(api_keys).values(last_used_at=before))
+        assert keys.principal(key) is not None
+        assert (noted(app) != before) is again, age
+
+
+def test_what_opens_nothing_is_not_used(app: FastAPI) -> None:
+    keys = identity(app).keys
+    id, key = keys.create("a", "", parse_roles("main=viewer"), "tests")
+    keys.revoke(id)
+    assert keys.principal(key) is None
+    assert noted(app) is None
+
+
+def test_a_key_opens_what_it_opens_where_its_use_cannot_be_written_down(app: FastAPI) -> None:
+    keys = identity(app).keys
+    _, key = keys.create("a", "", parse_roles("main=viewer"), "tests")
+    with keys._database.write() as connection:
+        when = "CREATE TRIGGER full BEFORE UPDATE ON api_keys BEGIN SELECT RAISE(ABORT, 'full'); END"
+        connection.exec_driver_sql(when)
+    assert keys.principal(key) is not None
+    assert noted(app) is None
+
+
+def noted(app: FastAPI) -> datetime | None:
+    """When the only key was used, as far as is written down."""
+    (row,) = identity(app).keys.all()
+    return None if row.last_used_at is None else utc(row.last_used_at)
 
 
 def test_what_is_stored_of_a_key_is_not_the_key(app: FastAPI) -> None:

@@ -28,9 +28,11 @@ async def test_a_key_is_seen_once_opens_what_it_says_and_is_revoked_by_a_click(
 ) -> None:
     page = await make(admin, "main=author", "main=viewer")
     key = re.findall(r"tbk_[\w-]+", page.raw)[0]
+    assert "Не использовался" in page.text
     async with client(app, {"Authorization": f"Bearer {key}"}) as service:
         assert (await service.get("/v1/broadcasts")).status_code == 200
         page = await admin.open("/people/keys")
+        assert ("Использовался " in page.text, "Не использовался" in page.text) == (True, False)
         assert key not in page.raw
         assert "Кадровая программа" in page.text
         assert "Анна Петрова" in page.text
@@ -47,6 +49,7 @@ async def test_a_key_is_seen_once_opens_what_it_says_and_is_revoked_by_a_click(
     assert entries[1]["details"] == {"roles": "main=author+viewer", "days": 90}
     assert {entry["subject"] for entry in entries} == {asked.split("/")[3]}
     assert key not in (await api.http.get("/v1/audit/export")).text
+    assert "Ключ API выдан Бот main: смотрит, готовит" in (await admin.open("/audit")).text
 
 
 @pytest.mark.parametrize("role", ["main=sender", "main=approver", "other=author", "*=viewer", "main=root", "nonsense"])

@@ -2,8 +2,8 @@
 brings them up to date, and exits;
 `verify` compares every copy with its truth; `rebuild` makes the read models anew while no replica leads;
 `set-webhook BOT [URL]` tells Telegram where to post what people say to a bot; `account` and `key` say who may sign in
-and which services may call; `policies` prints which role opens which route; `audit` exports who did what and
-verifies such an export."""
+and which services may call, `session` who is signed in, and signs out; `policies` prints which role opens which route;
+`audit` exports who did what and verifies such an export."""
 
 import argparse
 import asyncio
@@ -120,7 +120,7 @@ def main() -> None:
     commands = parser.add_subparsers(
         dest="command",
         required=True,
-        metavar="serve | init | verify | rebuild | set-webhook | account | key | policies | audit",
+        metavar="serve | init | verify | rebuild | set-webhook | account | session | key | policies | audit",
     )
     commands.add_parser("serve").set_defaults(run=lambda settings, _: serve(settings))
     commands.add_parser("init").set_defaults(run=lambda settings, _: init(settings))

@@ -1,4 +1,6 @@
-"""`account …` and `key …`: who may sign in, and which services may call. Secrets are printed once and kept nowhere."""
+"""`account …`, `session …` and `key …`: who may sign in, who is signed in, and which services may call.
+
+Secrets are printed once and kept nowhere."""
 
 import argparse
 import getpass
@@ -12,7 +14,9 @@ from broadcast_api.adapters.accounts import Accounts, BadAccount
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.keys import LIFE_DAYS, Keys, state_of
+from broadcast_api.adapters.queries import utc
 from broadcast_api.adapters.schema_version import require_schema
+from broadcast_api.adapters.sessions import Sessions
 from broadcast_api.adapters.views import Views
 from broadcast_api.application.record import Record
 from broadcast_api.domain.call import Actor, Call
@@ -41,6 +45,12 @@ def add_commands(commands: Parsers) -> None:
         able = partial(_able, disabled=disabled)
         _command(of_account, name, able, f"account.{name}d", login=True)
     _command(of_account, "list", _list_accounts)
+
+    session = commands.add_parser("session", description="who is signed in to the console, at a provider or locally")
+    of_session = session.add_subparsers(required=True, metavar="list | end")
+    _command(of_session, "list", _list_sessions)
+    end = _command(of_session, "end", _end_sessions, "session.ended")
+    end.add_argument("id", help="of a person, as `session list` shows it: oidc:… or local:…; ends all of theirs")
 
     key = commands.add_parser("key", description="API keys of services")
     of_key = key.add_subparsers(required=True, metavar="create | revoke | list")
@@ -131,6 +141,21 @@ def _list_accounts(database: Database, _: Any) -> None:
         )
 
 
+def _list_sessions(database: Database, _: Any) -> None:
+    for row in _sessions(database).all():
+        since = f"since {utc(row.created_at):%Y-%m-%d %H:%M} UTC"
+        _say(row.principal, row.name, row.position, show_roles(read_roles(row.roles)), since)
+
+
+def _end_sessions(database: Database, given: Any) -> None:
+    if not _sessions(database).end_all(given.id):
+        sys.exit(f"{given.id} is not signed in")
+
+
+def _sessions(database: Database) -> Sessions:
+    return Sessions(database, life_seconds=0)  # none is begun here
+
+
 def _create_key(database: Database, given: Any) -> None:
     id, key = Keys(database).create(given.name, given.position, given.roles, "command", given.days)
     _say(id, key)
@@ -143,4 +168,6 @@ def _revoke_key(database: Database, given: Any) -> None:
 
 def _list_keys(database: Database, _: Any) -> None:
     for row in Keys(database).all():
-        _say(row.id, row.name, show_roles(read_roles(row.roles)), state_of(row), f"until {row.expires_at:%Y-%m-%d}")
+        until = f"until {row.expires_at:%Y-%m-%d}"
+        used = f"used {utc(row.last_used_at):%Y-%m-%d}" if row.last_used_at else "never used"
+        _say(row.id, row.name, show_roles(read_roles(row.roles)), state_of(row), until, used)

@@ -66,5 +66,9 @@ api_keys = Table(
     Column("created_at", Time, nullable=False),
     Column("expires_at", Time, nullable=False),
     Column("revoked_at", Time),
+    Column("last_used_at", Time),
 )
-"""Keys of services. `key_hash` is a SHA-256: a key has 256 random bits, which no amount of guessing gets through."""
+"""Keys of services. `key_hash` is a SHA-256: a key has 256 random bits, which no amount of guessing gets through.
+
+`last_used_at` is up to an hour old; null where nobody came with the key, or not since this is written down.
+"""

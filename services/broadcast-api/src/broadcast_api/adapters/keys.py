@@ -1,5 +1,6 @@
 """API keys: how services say who they are."""
 
+import logging
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.identity_schema import api_keys
@@ -14,11 +16,15 @@ from broadcast_api.adapters.queries import utc
 from broadcast_api.adapters.secret_tokens import new_token, token_hash
 from broadcast_api.domain.identity import Principal, Roles, read_roles, write_roles
 
+log = logging.getLogger(__name__)
+
 PREFIX = "tbk_"
 """Lets secret scanners, and us, tell a key from a JWT."""
 
 LIFE_DAYS = 365
 SHOWN = 200
+USE_NOTED = timedelta(hours=1)
+"""A key that is used all day is written about once an hour."""
 
 
 class Keys:
@@ -44,7 +50,19 @@ class Keys:
             row = connection.execute(select(api_keys).where(api_keys.c.key_hash == token_hash(key))).one_or_none()
         if row is None or state_of(row) != "active":
             return None
+        self._note_use(row)
         return Principal(f"key:{row.id}", row.name, row.position, read_roles(row.roles))
+
+    def _note_use(self, row: Any) -> None:
+        now, noted = datetime.now(UTC), api_keys.c.last_used_at
+        if row.last_used_at is not None and utc(row.last_used_at) > now - USE_NOTED:
+            return
+        due = (api_keys.c.id == row.id) & (noted.is_(None) | (noted <= now - USE_NOTED))
+        try:
+            with self._database.write() as connection:
+                connection.execute(update(api_keys).where(due).values(last_used_at=now))
+        except DBAPIError as error:  # the service gets its answer all the same
+            log.warning("use_of_key_not_noted", extra={"key_id": row.id, "error": str(error)})
 
     def revoke(self, id: str) -> bool:
         """From now on it opens nothing; answers whether it did."""

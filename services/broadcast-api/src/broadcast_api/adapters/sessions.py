@@ -1,9 +1,11 @@
 """Sessions of the console, kept on the server: signing out, or taking a role away, takes effect at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Row, delete, insert, select
 
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.identity_schema import pending_sign_ins, sessions
@@ -55,10 +57,19 @@ class Sessions:
         with self._database.write() as connection:
             connection.execute(delete(sessions).where(sessions.c.token_hash == token_hash(token)))
 
-    def end_all(self, principal_id: str) -> None:
-        """Sign somebody out everywhere."""
+    def end_all(self, principal_id: str) -> bool:
+        """Sign somebody out everywhere; answers whether they were signed in."""
+        now = datetime.now(UTC)
         with self._database.write() as connection:
-            connection.execute(delete(sessions).where(sessions.c.principal == principal_id))
+            of_principal = delete(sessions).where(sessions.c.principal == principal_id)
+            ended = connection.execute(of_principal.returning(sessions.c.expires_at)).scalars().all()
+        return any(utc(end) >= now for end in ended)
+
+    def all(self) -> Sequence[Row[Any]]:
+        """Those that have not ended, by whose they are."""
+        query = select(sessions).where(sessions.c.expires_at >= datetime.now(UTC))
+        with self._database.read() as connection:
+            return connection.execute(query.order_by(sessions.c.principal, sessions.c.created_at)).all()
 
     def expect(self, next: str) -> Pending:
         """Begin a sign-in at the OIDC provider; `next` is where it shall lead."""

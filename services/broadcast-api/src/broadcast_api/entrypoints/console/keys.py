@@ -77,7 +77,6 @@ def _page(page: Page, form: Form, *, alert: Explanation | None = None, key: str 
         state_of=state_of,
         states=KEY_STATES,
         offered=_in_order(admin.may_give(page.door.bots)),
-        everything=ALL_BOTS,
         lives=LIVES,
         name_max=NAME_MAX,
         filled=form,

@@ -79,6 +79,7 @@ ACTS = {
     "account.password_changed": N_("Password of an account changed"),
     "account.disabled": N_("Account disabled"),
     "account.enabled": N_("Account enabled"),
+    "session.ended": N_("Signed out everywhere"),
     "key.created": N_("API key created"),
     "key.revoked": N_("API key revoked"),
 }
