@@ -180,6 +180,26 @@ def test_only_workers_and_an_open_door_reach_telegram() -> None:
     assert reaches("everything") == {"b-dispatcher", "b-revoker", "b-api"}
 
 
+def test_the_api_reaches_the_provider_that_people_sign_in_at_and_nobody_else_does() -> None:
+    def reach(port: int) -> dict[str, list[Manifest]]:
+        return {
+            policy["metadata"]["name"]: rule["to"]
+            for policy in kinds("everything", "NetworkPolicy")
+            for rule in policy["spec"]["egress"]
+            if {"port": port} in rule["ports"]
+        }
+
+    assert reach(8443) == {"b-api": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "id"}}}]}
+    with pytest.raises(helm.HelmError, match=r"networkPolicy\.oidc: say where"):
+        _render({**_values("minimal"), "settings": {"oidc_issuer": "https://id.test"}})
+
+
+def test_behind_an_ingress_with_tls_the_console_knows_that_it_is_seen_over_https() -> None:
+    """Else its cookies would travel in the clear, too."""
+    assert _config_maps("everything")["b-api"]["data"]["BROADCAST_PUBLIC_URL"] == "https://broadcasts.example.org"
+    assert not any("BROADCAST_PUBLIC_URL" in item["data"] for item in _config_maps("minimal").values())
+
+
 def test_every_service_sends_its_spans_where_it_is_told_and_may_reach_it() -> None:
     told = {
         made_by: variable["value"]

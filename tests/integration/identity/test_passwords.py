@@ -6,10 +6,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from broadcast_api.__main__ import served
 from broadcast_api.adapters import accounts as module
 from broadcast_api.adapters.accounts import BadAccount
 from broadcast_api.domain.identity import parse_roles
-from tests.integration.identity.conftest import Browser
+from broadcast_api.settings import Settings
+from tests.integration.identity.conftest import Browser, Build
 from tests.support.console import Reader, Seen
 from tests.support.identity import identity
 
@@ -94,6 +96,30 @@ async def test_an_address_that_tries_every_login_is_stopped(app: FastAPI, anna: 
     with pytest.raises(module.TooManyAttempts):
         accounts.check(anna, PASSWORD, "192.0.2.1")
     assert accounts.check(anna, PASSWORD, "192.0.2.2") is not None, "others go on"
+
+
+@pytest.mark.parametrize(
+    ("connected", "statuses"),
+    [("10.1.2.3", [401, 401, 429, 401]), ("198.51.100.7", [401, 401, 429, 429])],
+    ids=["our proxy", "somebody who says so"],
+)
+async def test_an_address_is_the_one_that_our_proxy_saw_and_nobody_else_can_name_another(
+    built: Build, anna: str, monkeypatch: pytest.MonkeyPatch, connected: str, statuses: list[int]
+) -> None:
+    """Without it all the world has the address of the Ingress, and fifty failures keep everybody out."""
+    monkeypatch.setattr(module, "FAILURES_OF_ADDRESS", 2)
+    proxies = ("10.1.0.0/16",)
+    config = served(built(proxies=proxies), Settings(proxies=proxies))
+    config.load()
+    transport = httpx.ASGITransport(config.loaded_app, client=(connected, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+        reader = Reader(http)
+        await reader.open("/sign-in")
+        found = []
+        for n, said in enumerate(["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"]):
+            http.headers["X-Forwarded-For"] = said
+            found.append((await attempt(reader, f"guess-{n}", "wrong")).status)
+    assert found == statuses
 
 
 async def test_an_office_that_signs_in_all_morning_is_not_stopped(app: FastAPI, anna: str) -> None:

@@ -53,7 +53,11 @@ BROADCAST_BOTS: {{ join "," $values.bots | quote }}
 BROADCAST_NATS_REPLICAS: {{ $values.nats.replicas | quote }}
 BROADCAST_DOOR: {{ $values.door.kind | quote }}
 {{- end }}
-{{- range $name, $value := merge dict (index $values .part).settings $values.settings }}
+{{- $set := merge dict (index $values .part).settings $values.settings }}
+{{- if and (eq .part "api") $values.ingress.enabled $values.ingress.tlsSecret (not (hasKey $set "public_url")) }}
+BROADCAST_PUBLIC_URL: https://{{ $values.ingress.host }}
+{{- end }}
+{{- range $name, $value := $set }}
 BROADCAST_{{ upper $name }}: {{ $value | toString | quote }}
 {{- end }}
 {{- end }}

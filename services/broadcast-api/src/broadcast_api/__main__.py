@@ -56,11 +56,20 @@ def serve(settings: Settings) -> None:
     except ValueError as error:
         raise BadSettings(str(error)) from error
     _await_schema(settings)
-    app = build(settings, NatsDuties)
-    config = uvicorn.Config(
-        app, settings.host, settings.port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+    Server(served(build(settings, NatsDuties), settings)).run()
+
+
+def served(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """Where and how. A request comes from whom the connection is, or from whom one of our `proxies` says."""
+    return uvicorn.Config(
+        app,
+        settings.host,
+        settings.port,
+        log_config=None,
+        access_log=False,
+        forwarded_allow_ips=list(settings.proxies),
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    Server(config).run()
 
 
 def _await_schema(settings: Settings) -> None:

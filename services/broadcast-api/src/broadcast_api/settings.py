@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -83,6 +84,10 @@ class Settings(BaseSettings, NatsSettings):
         None, ge=0, description="reachable people that a broadcast may have without approval; unset: any number"
     )
     public_url: str = Field("", pattern=r"^(https?://[^/\s]+)?$", description="the console as browsers see it")
+    proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1", "::1"),
+        description="addresses or networks of the proxies in front: theirs is the word on where a request comes from",
+    )
     session_seconds: PositiveFloat = Field(28_800, description="how long somebody stays signed in to the console")
     oidc_issuer: str = Field("", pattern=r"^(https?://\S+)?$", description="without it: local accounts")
     oidc_client_id: str = ""
@@ -113,7 +118,14 @@ class Settings(BaseSettings, NatsSettings):
                 raise ValueError(f"{name!r} is not recognised; these are: {', '.join(sorted(TYPES))}")
         return types
 
-    @field_validator("bots", "attachment_types", mode="before")
+    @field_validator("proxies")
+    @classmethod
+    def _addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for address in proxies:
+            ip_network(address)
+        return proxies
+
+    @field_validator("bots", "attachment_types", "proxies", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
