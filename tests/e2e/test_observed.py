@@ -129,7 +129,7 @@ async def test_a_batch_has_spans_of_its_first_call_and_of_those_that_failed(coll
 
 
 async def test_no_token_no_text_and_no_person_is_in_a_trace(system: System, collector: Collector, sent: str) -> None:
-    await system.call("GET", "/v1/recipients?bot=main&q=secretly")
+    await system.call("GET", "/v1/recipients?bot=main&text=secretly")
     chats = (await system.emulator("GET", "/chats?limit=3"))["chats"]
     await asyncio.sleep(1)
     exported = b"".join(collector.bodies)
