@@ -122,25 +122,25 @@ class Stack:
         """Start an api process (a further one under another name and address)."""
         address = url or self.api_url
         self.api_key = self.api_key or await asyncio.to_thread(local_key, self.database_url, self.plan.var)
-        await self._start(
-            name,
-            [sys.executable, "-m", "broadcast_api", "serve"],
-            {
-                **self._nats_as("broadcast-api"),
-                "BROADCAST_NATS_STEWARD_USER": "steward",
-                "BROADCAST_NATS_STEWARD_PASSWORD": self.passwords["steward"],
-                "BROADCAST_DATABASE_URL": self.database_url,
-                "BROADCAST_EVENT_STORE": self.plan.event_store_url or f"sqlite:///{self.plan.var}/events.db",
-                "BROADCAST_BOTS": ",".join(self.plan.bots),
-                "BROADCAST_USERNAMES": ",".join(await asyncio.to_thread(self._usernames)),
-                "BROADCAST_DOOR": self.plan.door,
-                "BROADCAST_DOOR_TOKENS": json.dumps(self._door_tokens()),
-                "BROADCAST_TELEGRAM_URL": self.telegram_door,
-                "BROADCAST_PORT": address.rsplit(":", 1)[1],
-                **self.plan.settings,
-            },
-        )
+        settings = {**await asyncio.to_thread(self.api_settings), "BROADCAST_PORT": address.rsplit(":", 1)[1]}
+        await self._start(name, [sys.executable, "-m", "broadcast_api", "serve"], settings)
         await until(lambda: http_ok(f"{address}/readyz"), name, self.parts[name])
+
+    def api_settings(self) -> dict[str, str]:
+        """What the api and its commands are told by their environment; asks the emulator for the bots' names."""
+        return {
+            **self._nats_as("broadcast-api"),
+            "BROADCAST_NATS_STEWARD_USER": "steward",
+            "BROADCAST_NATS_STEWARD_PASSWORD": self.passwords["steward"],
+            "BROADCAST_DATABASE_URL": self.database_url,
+            "BROADCAST_EVENT_STORE": self.plan.event_store_url or f"sqlite:///{self.plan.var}/events.db",
+            "BROADCAST_BOTS": ",".join(self.plan.bots),
+            "BROADCAST_USERNAMES": ",".join(self._usernames()),
+            "BROADCAST_DOOR": self.plan.door,
+            "BROADCAST_DOOR_TOKENS": json.dumps(self._door_tokens()),
+            "BROADCAST_TELEGRAM_URL": self.telegram_door,
+            **self.plan.settings,
+        }
 
     def _usernames(self) -> list[str]:
         """As Telegram knows them; nothing of a bot that does not answer: only invitations need it."""

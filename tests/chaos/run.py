@@ -24,6 +24,7 @@ class Run:
     rate: float
     id: str = ""
     text: str = field(default_factory=lambda: f"Тревога {uuid4().hex}")
+    poll_seconds: float = POLL_SECONDS
     _hit: tuple[float, int] | None = None
     _rested: float = 0.0
 
@@ -56,7 +57,7 @@ class Run:
         deadline = time.monotonic() + seconds
         while not check(state := await self.state()):
             assert time.monotonic() < deadline, f"not in {seconds} s: {state}"
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(self.poll_seconds)
         return state
 
     async def until_status(self, status: str, seconds: float = 120) -> Json:
@@ -90,7 +91,7 @@ class Run:
         deadline = time.monotonic() + seconds
         while len(await self.sent_at()) < messages:
             assert time.monotonic() < deadline, f"only {len(await self.sent_at())} of {messages} in {seconds} s"
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(self.poll_seconds)
 
     # -- how long recovery takes
 
