@@ -137,6 +137,7 @@ SAMPLES: tuple[Message, ...] = (
         bot="main",
         not_after=AT,
         leg=2,
+        ledger_kept_since=AT,
         content=Content(
             text="<b>Завтра</b>",
             parse_mode=ParseMode.HTML,

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -12,13 +13,16 @@ import broadcast_api.duties.issue as issue
 import broadcast_api.duties.outcome_rows as outcome_rows
 import broadcast_api.duties.planner as planner
 import broadcast_api.duties.projection as projection
+import broadcast_api.duties.reseed as reseed
 import broadcast_api.duties.settle as settle
 from broadcast_api.adapters.schema import batches
 from broadcast_api.duties.counting import counts_of
 from broadcast_api.duties.settle import Settler
 from broadcast_api.duties.sweeper import Sweeper
-from broadcast_contracts import LedgerRecord, Outcome, ProgressV1, ResolveV1, Result
-from broadcast_delivery import Entry, Fold, Lease
+from broadcast_contracts import BatchKey, LedgerRecord, Outcome, ProgressV1, ResolveV1, Result
+from broadcast_delivery import Entry, Fold, Lease, fold
+from broadcast_delivery.jetstream import JetStreamLedger
+from broadcast_delivery.ports import Conflict
 from broadcast_delivery.worker import _Task
 from broadcast_telegram.carrier import _Trip
 from tests.simulation.nats import Server
@@ -178,6 +182,55 @@ def whole_again_after_a_part() -> contextlib.AbstractContextManager[Any]:
     return patch.object(_Trip, "_ended", lambda self, verdict: verdict)
 
 
+def shrunk_log_is_believed() -> contextlib.AbstractContextManager[Any]:
+    """A worker goes on in a log that is shorter than the one it knew."""
+
+    async def _read(self: _Task) -> None:
+        self._state = fold(await self._ledger.read(self._batch.key), self._batch.purpose)
+        self._tell()
+
+    return patch.object(_Task, "_read", _read)
+
+
+def empty_log_is_new() -> contextlib.AbstractContextManager[Any]:
+    """Nobody asks since when the ledger is kept."""
+
+    async def kept_since(self: JetStreamLedger) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    return patch.object(JetStreamLedger, "kept_since", kept_since)
+
+
+def lost_attempts_are_none() -> contextlib.AbstractContextManager[Any]:
+    """Whoever has no outcome when a log is lost is taken for never attempted."""
+
+    async def quietly(*about: Any, quiet: bool, kept_since: datetime) -> Fold:
+        return await original(*about, quiet=True, kept_since=kept_since)
+
+    original = reseed.reseed
+    return patch.object(reseed, "reseed", quietly)
+
+
+def lost_attempts_have_ended() -> contextlib.AbstractContextManager[Any]:
+    """Nobody waits for the owners of attempts that were lost."""
+
+    async def restored(*about: Any) -> tuple[Fold, datetime]:
+        _, ledger, run, batch, _ = about
+        state, kept_since = await original(*about)
+        if any(attempt.owner == reseed.LOST for attempt in state.in_flight.values()):
+            key = BatchKey(run.broadcast_id, run.run, batch.batch)
+            with contextlib.suppress(Conflict):
+                await ledger.append(key, state.version, ResolveV1(nonce=uuid4().hex))
+            state = fold(await ledger.read(key), "send")
+        return state, kept_since
+
+    original = reseed.restored
+    taken = contextlib.ExitStack()
+    for user in (issue, settle):
+        taken.enter_context(patch.object(user, "restored", restored))
+    return taken
+
+
 MUTANTS: dict[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
@@ -197,5 +250,9 @@ MUTANTS: dict[str, Mutant] = {
         planner_ignores_the_stop,
         rest_before_decisions,
         whole_again_after_a_part,
+        shrunk_log_is_believed,
+        empty_log_is_new,
+        lost_attempts_are_none,
+        lost_attempts_have_ended,
     )
 }

@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,12 +37,20 @@ class Stored:
 class Stream:
     """Messages by sequence and by subject."""
 
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
     last: int = 0
     messages: dict[int, Stored] = field(default_factory=dict)
     of_subject: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     ids: dict[str, int] = field(default_factory=dict)
     waiting: dict[asyncio.Future[None], None] = field(default_factory=dict)
     """In the order of their coming: the order of a set would be another in each replay."""
+
+    def begin_anew(self) -> None:
+        """Empty, as on the first day."""
+        self.created, self.last = datetime.now(UTC), 0
+        for kept in (self.messages, self.of_subject, self.ids):
+            kept.clear()
+        self.tell()
 
     def remove(self, seq: int) -> None:
         if stored := self.messages.pop(seq, None):
@@ -77,6 +86,12 @@ class Consumer:
     next_seq: int = 1
     pending: dict[int, float] = field(default_factory=dict)
     echoes: dict[int, float] = field(default_factory=dict)
+
+    def begin_anew(self) -> None:
+        """It has handed out nothing yet."""
+        self.next_seq = 1
+        self.pending.clear()
+        self.echoes.clear()
 
     def due(self, seq: int) -> float:
         """When what was handed out comes again."""
@@ -157,6 +172,14 @@ class Server:
             consumer.echoes = dict.fromkeys(consumer.pending, now)
             self.streams[consumer.stream].tell()
 
+    def lose(self, *names: str) -> None:
+        """The disks of these streams are gone: they are made anew, with their consumers."""
+        for name in names:
+            self.streams[name].begin_anew()
+        for consumer in self.consumers.values():
+            if consumer.stream in names:
+                consumer.begin_anew()
+
     def revision(self) -> int:
         self._revision += 1
         return self._revision
@@ -213,7 +236,8 @@ class Client:
 
     async def stream_info(self, name: str) -> SimpleNamespace:
         await self._latency()
-        return SimpleNamespace(state=SimpleNamespace(last_seq=self._server.streams[name].last))
+        stream = self._server.streams[name]
+        return SimpleNamespace(state=SimpleNamespace(last_seq=stream.last), created=stream.created)
 
     async def key_value(self, name: str) -> "BucketOf":
         return BucketOf(self._server, self, name)

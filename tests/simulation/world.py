@@ -81,6 +81,9 @@ TROUBLES = {
     "nothing": 30,
 }
 """What happens how often, on average: each history has a temper of its own, for one fault may hide another."""
+LOSSES = 10
+"""In one of so many histories NATS loses its disks: both ledgers and the jobs are gone, while everybody works on."""
+
 FILES = tuple(
     File(sha256=f"{n:064x}", name=f"file {n}", kind=kind, media_type="application/octet-stream", size=9)
     for n, kind in enumerate((FileKind.PHOTO, FileKind.DOCUMENT, FileKind.AUDIO))
@@ -105,6 +108,8 @@ class World:
         self._freezing = self.rng.choice((0.5, 2.0, 5.0))
         self.telegram = Telegram(self.rng, self._on_letter, self._on_attempt)
         self.files = FILES if random.Random(seed).random() < 0.4 else ()
+        loses = seed % LOSSES == LOSSES - 1
+        self.loses_at = random.Random(seed).uniform(0.2, TROUBLE_SECONDS) if loses else None
         self._duties: Duties | None = None
         self.database = database
         _empty(database)
@@ -133,6 +138,8 @@ class World:
         for name in ("api", "dispatcher-0", "dispatcher-1", "revoker-0"):
             self._start(name)
         self._press(self.broadcasts.send)
+        if self.loses_at is not None:
+            loop.call_at(self.loses_at, self.server.lose, LEDGER.name, RECALL_LEDGER.name, JOBS.name)
         while loop.time() < TROUBLE_SECONDS:
             await asyncio.sleep(self.rng.uniform(0.02, 0.4))
             self._trouble()
@@ -218,6 +225,8 @@ class World:
     def _on_attempt(self, chat: int) -> None:
         """Whoever is attempted is in flight in the log at that moment: opened before, and not resolved yet."""
         batch, i = divmod(chat - 1000, BATCH_SIZE)
+        if self.loses_at is not None and asyncio.get_running_loop().time() >= self.loses_at:
+            return  # what the logs said until then is lost
         if not any(i in log.in_flight for key, log in self.logs.items() if key.batch == batch):
             self.violations.append(f"{chat} was attempted without an open attempt in the log")
 

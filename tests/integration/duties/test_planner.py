@@ -8,7 +8,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError, NoStreamResponseError
 
 from broadcast_api.duties.issue import Issue
-from broadcast_contracts import CloseV1, Outcome, RunControlV1, decode
+from broadcast_contracts import CloseV1, Outcome, ResolveV1, RunControlV1, decode
 from broadcast_contracts.topology import CONTROL, JOBS, LEDGER, control_key, ledger_subject
 from broadcast_delivery.topology import ensure
 from tests.integration.duties.parts import Parts
@@ -124,7 +124,10 @@ async def test_the_workers_are_told_which_leg_runs(stage: Stage, parts: Parts, j
 
 async def marked(stage: Stage, parts: Parts) -> list[Issue]:
     """What a planner had marked when it fell asleep."""
-    return await asyncio.to_thread(parts.planner._mark_all)
+    await parts.planner._mark_all()
+    issues = list(parts.planner._marked)
+    parts.planner._marked.clear()
+    return issues
 
 
 async def test_a_planner_that_overslept_a_stop_publishes_nothing(
@@ -233,7 +236,42 @@ async def test_whoever_may_have_been_attempted_when_the_ledger_was_lost_is_uncon
     await remake(js)
     await parts.issuer.again(stage.run(id).id, 0)
     await parts.go()
+    assert stage.outcomes(id) == ["delivered"] * 4 + [None] * 6
+    assert stage.batches(id)[0].in_flight == 6, "somebody may be about to make these attempts"
+    owner = Owner(parts.ledger, stage.key(id))
+    await owner.look()
+    await owner.append(ResolveV1(nonce=nonce()))
+    await parts.go()
     assert stage.outcomes(id) == ["delivered"] * 4 + ["unconfirmed"] * 6
+
+
+async def test_a_batch_of_which_nothing_was_projected_when_the_ledger_was_lost_is_in_doubt_too(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    stage.people(10)
+    id = stage.sending()
+    await parts.go()
+    await Owner(parts.ledger, stage.key(id)).settle(Outcome.DELIVERED, range(4))
+    await remake(js)
+    await parts.issuer.again(stage.run(id).id, 0)
+    assert (await Owner(parts.ledger, stage.key(id)).look()).pending(range(10)) == []
+
+
+async def test_a_batch_that_is_first_issued_after_the_loss_is_sent_as_ever(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    stage.people(40)
+    id = stage.sending()
+    await parts.go()
+    for job in await send_jobs(js):
+        await finish(parts.ledger, job)
+    await parts.sends.step()
+    await remake(js)
+    await parts.go()
+    for job in await send_jobs(js):
+        await finish(parts.ledger, job)
+    await parts.go()
+    assert (stage.status(id), stage.counts(id).delivered) == ("sent", 40)
 
 
 async def remake(js: JetStreamContext) -> None:

@@ -23,13 +23,15 @@ from broadcast_api.duties.leader import lead_once, lock_of
 from broadcast_api.duties.relay import Relay
 from broadcast_api.repair import stream
 from broadcast_api.repair import verify as comparing
-from broadcast_api.repair.command import rebuild, verify
+from broadcast_api.repair.command import doubt, rebuild, verify
+from broadcast_api.repair.doubt import Doubt
 from broadcast_api.repair.rebuild import Rebuild
 from broadcast_api.repair.rows import members
 from broadcast_api.repair.verify import Verify
 from broadcast_api.settings import Settings
-from broadcast_contracts import Answer, CloseV1, Outcome, ResolveV1
+from broadcast_contracts import Answer, CloseV1, Counts, Outcome, ResolveV1
 from broadcast_contracts.topology import BROADCASTS, LEDGER, RECALL_LEDGER
+from broadcast_delivery.topology import ensure
 from tests.integration.duties.parts import Parts
 from tests.integration.duties.stage import BATCH, Stage
 from tests.integration.duties.workers import Owner, finish, finish_recall, nonce, recall_jobs, send_jobs
@@ -132,7 +134,16 @@ async def rebuilt(stage: Stage, js: JetStreamContext) -> list[str]:
 def all_rows(stage: Stage) -> dict[str, list[Any]]:
     """Everything but what the plan alone knows and what only makes sense while freezing."""
     tables = (broadcasts, audiences, audience_members, runs, decisions, batches, deliveries, positions)
-    free = {"carried_out", "issued_leg", "issues", "issued_at", "recall_issues", "recall_issued_at", "frozen_up_to"}
+    free = {
+        "carried_out",
+        "issued_leg",
+        "issues",
+        "issued_at",
+        "ledger_since",
+        "recall_issues",
+        "recall_issued_at",
+        "frozen_up_to",
+    }
     with stage.database.read() as connection:
         return {
             table.name: sorted(
@@ -365,6 +376,40 @@ async def test_what_the_streams_have_lost_is_kept_as_sql_has_it_and_said(
     assert all_rows(stage) == right
 
 
+async def test_after_a_restore_whoever_has_no_outcome_is_doubted_and_never_sent_to_by_a_resume(
+    stage: Stage, lives: Lives, js: JetStreamContext, parts: Parts
+) -> None:
+    people = len(stage.deliveries(lives.stopped))
+    known = stage.counts(lives.stopped)
+    for lost in (LEDGER, RECALL_LEDGER):
+        await js.delete_stream(lost.name)
+    await ensure(js, ("main",))
+    said: list[str] = []
+    for _ in range(2):
+        await Doubt(stage.database, js, said.append).run([])
+    assert said == [
+        f"broadcast {lives.stopped}, run 1: {doubted} recipients are unconfirmed now" for doubted in (known.pending, 0)
+    ]
+    await parts.go()
+    assert stage.counts(lives.stopped) == Counts(
+        total=people,
+        delivered=known.delivered,
+        failed=known.failed,
+        blocked=known.blocked,
+        unconfirmed=known.unconfirmed + known.pending,
+    )
+    assert stage.status(lives.stopped) == "stopped"
+    stage.press("resume", lives.stopped)
+    for _ in range(4):
+        await parts.go()
+        for job in await send_jobs(js):
+            if job.broadcast_id == lives.stopped:
+                assert (await Owner(parts.ledger, job.key).look()).pending(range(len(job.chats))) == []
+            await finish(parts.ledger, job)
+    assert stage.status(lives.stopped) == "sent"
+    assert stage.counts(lives.stopped).delivered == known.delivered
+
+
 async def test_a_stream_that_has_aged_out_is_no_difference(stage: Stage, lives: Lives, js: JetStreamContext) -> None:
     last = (await js.stream_info(BROADCASTS.name)).state.last_seq
     await js.purge_stream(BROADCASTS.name, seq=last - 2)
@@ -393,5 +438,8 @@ async def test_the_commands_answer_with_their_exit_codes(
     lock.release()
     assert await rebuild(settings) == 0
     assert await verify(settings) == 0
+    assert await doubt(settings, [uuid4()]) == 0
+    assert await verify(settings) == 0
     nats_server.stop()
+    assert await doubt(settings) == 2
     assert await verify(settings) == 2

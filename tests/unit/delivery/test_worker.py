@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -290,3 +292,25 @@ async def test_somebody_who_got_a_part_before_the_content_was_refused_is_settled
     state = await world.state()
     assert (state.results[0].outcome, state.results[0].messages) == (Outcome.PARTLY, [7])
     assert (state.cause, state.detail) == (Cause.CONTENT_REFUSED, "wrong file")
+
+
+async def test_a_worker_leaves_a_batch_whose_log_was_lost_under_its_hands(world: World) -> None:
+    lost = MemoryLedger()
+
+    async def send(i: int, hold: Hold) -> Verdict:
+        if i == 7:
+            world.ledger.__dict__.update(lost.__dict__)
+        return await world.telegram.attempt(i, hold)
+
+    assert await world.worker().work(world.batch, world.pace, send) is End.LOST
+    assert max(world.telegram.sent.values()) == 1
+    assert len(world.telegram.sent) < len(EVERYONE)
+
+
+async def test_nobody_begins_a_batch_that_was_issued_for_a_ledger_now_lost(world: World) -> None:
+    before = replace(world.batch, kept_since=await world.ledger.kept_since() - timedelta(seconds=1))
+    assert await world.worker().work(before, world.pace, world.telegram.attempt) is End.LOST
+    assert not world.telegram.sent
+    now = replace(world.batch, key=BatchKey(uuid4(), 1, 0), kept_since=await world.ledger.kept_since())
+    assert await world.worker().work(now, world.pace, world.telegram.attempt) is End.SEALED
+    assert len(world.telegram.sent) == len(EVERYONE)

@@ -260,4 +260,4 @@ def test_reading_takes_linear_time(unit: str, parse_mode: str) -> None:
         return time.process_time() - began
 
     short, long = 10_000, 80_000
-    assert spent(long) < 3 * (long / short) * max(spent(short), spent(short), 0.005)
+    assert min(spent(long), spent(long)) < 3 * (long / short) * max(spent(short), spent(short), 0.005)

@@ -38,6 +38,11 @@ class SendJobV1(Job):
     type: ClassVar[str] = "broadcasts.job.send.v1"
 
     leg: PositiveInt = 1
+    ledger_kept_since: datetime | None = Field(
+        default=None,
+        description="when the stream LEDGER had been made, as the issuer saw it before it looked at the batch's log; "
+        "an empty log in a stream made later is a lost one: leave the batch alone",
+    )
     content: Content
     chats: list[int] = Field(min_length=1, max_length=1_000)
 

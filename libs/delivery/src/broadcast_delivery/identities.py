@@ -80,7 +80,7 @@ def _api() -> Identity:
 
 def _dispatcher(bots: Sequence[str]) -> Identity:
     uploads = [*_bucket(FILES, *(f"$KV.{FILES.name}.{bot}.>" for bot in bots)), *_store_read()]
-    return _worker("dispatcher", ("send", "test"), LEDGER, "send", bots, uploads)
+    return _worker("dispatcher", ("send", "test"), LEDGER, "send", bots, [*uploads, _info(LEDGER)])
 
 
 def _revoker(bots: Sequence[str]) -> Identity:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 import nats.errors
 from nats.js import JetStreamContext
@@ -25,7 +26,7 @@ RETRY_SECONDS = 0.25
 
 
 class JetStreamLedger:
-    """The logs of LEDGER or RECALL_LEDGER. While NATS is unreachable both methods wait and try again."""
+    """The logs of LEDGER or RECALL_LEDGER. While NATS is unreachable `read` and `append` wait and try again."""
 
     def __init__(self, js: JetStreamContext, stream: Stream) -> None:
         self._js, self._stream = js, stream
@@ -60,6 +61,12 @@ class JetStreamLedger:
             if later or refused:
                 raise Conflict(str(key))
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def kept_since(self) -> datetime:
+        """Raises nats-py's errors, also where there is no stream."""
+        info = await self._js.stream_info(self._stream.name)
+        assert info.created is not None, "every server says when"
+        return info.created
 
     async def _read_from(self, key: BatchKey, sequence: int) -> list[Entry]:
         subject, entries = ledger_subject(self._stream, key), list[Entry]()

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from broadcast_contracts import BatchKey, LedgerRecord
 from broadcast_delivery.ports import Conflict, Entry
@@ -13,6 +14,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._logs: dict[BatchKey, list[Entry]] = defaultdict(list)
         self._sequence = 0
+        self._kept_since = datetime.now(UTC)
 
     async def read(self, key: BatchKey) -> Sequence[Entry]:
         return list(self._logs[key])
@@ -26,3 +28,6 @@ class MemoryLedger:
         self._sequence += 1
         log.append(Entry(self._sequence, record))
         return self._sequence
+
+    async def kept_since(self) -> datetime:
+        return self._kept_since

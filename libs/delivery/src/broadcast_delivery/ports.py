@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from broadcast_contracts import BatchKey, Cause, LedgerRecord, Outcome
@@ -35,6 +36,10 @@ class Ledger(Protocol):
         Raises `Conflict` when it is not. A lost acknowledgement is settled by reading back the record's nonce.
         With `rollup` the record replaces all before it.
         """
+        ...
+
+    async def kept_since(self) -> datetime:
+        """Since when these logs are kept: what was written before has been lost."""
         ...
 
 

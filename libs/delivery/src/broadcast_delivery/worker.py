@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from uuid import uuid4
 
@@ -65,12 +66,16 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a job asks for. `indices` are the recipients of the batch it names, `leg` the leg it was issued in."""
+    """What a job asks for. `indices` are the recipients of the batch it names, `leg` the leg it was issued in.
+
+    `kept_since` is how old the ledger was to whoever issued it; None where an empty log may be begun in any case.
+    """
 
     key: BatchKey
     purpose: Purpose
     indices: Sequence[int]
     leg: int = 1
+    kept_since: datetime | None = None
 
 
 class End(Enum):
@@ -84,6 +89,12 @@ class End(Enum):
     """Another owner is at work."""
     HANDED_BACK = "handed_back"
     """This process is shutting down."""
+    LOST = "lost"
+    """The log is shorter than it was: the planner's side will give it back from its copy and issue the batch again."""
+
+
+class _Lost(Exception):
+    pass
 
 
 class Worker:
@@ -140,6 +151,13 @@ class _Task:
         self._appended = 0.0
 
     async def run(self) -> End:
+        try:
+            return await self._run()
+        except _Lost:
+            log.error("ledger_lost", extra=of_batch(self._batch.key))
+            return End.LOST
+
+    async def _run(self) -> End:
         await self._read()
         while True:
             if not self._air and not self._facts:
@@ -290,13 +308,18 @@ class _Task:
         except Conflict:
             await self._read()
             return False
+        if not self._state.version and self._batch.kept_since not in (None, await self._ledger.kept_since()):
+            raise _Lost  # what begins an empty log may begin one that is lost
         self._appended = began
         self._state.apply(Entry(version, record))
         self._tell()
         return True
 
     async def _read(self) -> None:
-        self._state = fold(await self._ledger.read(self._batch.key), self._batch.purpose)
+        state = fold(await self._ledger.read(self._batch.key), self._batch.purpose)
+        if state.version < self._state.version:
+            raise _Lost
+        self._state = state
         self._tell()
 
     def _tell(self) -> None:

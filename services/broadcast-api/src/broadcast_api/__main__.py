@@ -1,6 +1,7 @@
 """`python -m broadcast_api serve` runs the API; `init` makes tables, streams and consumers or
 brings them up to date, and exits;
 `verify` compares every copy with its truth; `rebuild` makes the read models anew while no replica leads;
+`doubt [BROADCAST…]` makes everybody without an outcome in a stopped run unconfirmed, after a restore;
 `set-webhook BOT [URL]` tells Telegram where to post what people say to a bot; `account` and `key` say who may sign in
 and which services may call, `session` who is signed in, and signs out; `policies` prints which role opens which route;
 `audit` exports who did what and verifies such an export."""
@@ -12,6 +13,7 @@ import signal
 import sys
 import time
 from types import FrameType
+from uuid import UUID
 
 import nats
 import uvicorn
@@ -25,7 +27,7 @@ from broadcast_api.audit_commands import add_commands as add_audit_commands
 from broadcast_api.background import NatsDuties
 from broadcast_api.entrypoints.http.policy_table import table
 from broadcast_api.identity_commands import add_commands
-from broadcast_api.repair.command import rebuild, verify
+from broadcast_api.repair.command import doubt, rebuild, verify
 from broadcast_api.settings import BadSettings, DoorTokens, Settings, read_settings
 from broadcast_delivery import tracing
 from broadcast_delivery.logs import log_json
@@ -129,13 +131,16 @@ def main() -> None:
     commands = parser.add_subparsers(
         dest="command",
         required=True,
-        metavar="serve | init | verify | rebuild | set-webhook | account | session | key | policies | audit",
+        metavar="serve | init | verify | rebuild | doubt | set-webhook | account | session | key | policies | audit",
     )
     commands.add_parser("serve").set_defaults(run=lambda settings, _: serve(settings))
     commands.add_parser("init").set_defaults(run=lambda settings, _: init(settings))
     for name, command in (("verify", verify), ("rebuild", rebuild)):
         parser_of = commands.add_parser(name, description=command.__doc__)
         parser_of.set_defaults(run=lambda settings, _, command=command: sys.exit(asyncio.run(command(settings))))
+    doubtful = commands.add_parser("doubt", description=doubt.__doc__)
+    doubtful.add_argument("broadcasts", nargs="*", type=UUID, metavar="BROADCAST")
+    doubtful.set_defaults(run=lambda settings, given: sys.exit(asyncio.run(doubt(settings, given.broadcasts))))
     webhook = commands.add_parser("set-webhook", description=set_webhook.__doc__)
     webhook.add_argument("bot")
     webhook.add_argument("url", nargs="?", default="", help="https://…/telegram/BOT/webhook; without it: no webhook")

@@ -21,7 +21,7 @@ def build(settings: WorkerSettings) -> AsgiFastStream:
 
 def to_batch(job: SendJobV1) -> Batch:
     """Recipient i of the batch is `job.chats[i]`."""
-    return Batch(job.key, "send", range(len(job.chats)), job.leg)
+    return Batch(job.key, "send", range(len(job.chats)), job.leg, job.ledger_kept_since)
 
 
 def sender(job: SendJobV1, account: Account) -> tuple[Pace, Attempt]:

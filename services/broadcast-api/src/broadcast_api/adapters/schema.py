@@ -328,6 +328,7 @@ batches = Table(
     Column("issued_leg", Integer, nullable=False, default=0),
     Column("issues", Integer, nullable=False, default=0),
     Column("issued_at", Time),
+    Column("ledger_since", Time),
     # the ledger, as of `version`
     Column("version", BigInteger, nullable=False, default=0),
     Column("closed_leg", Integer, nullable=False, default=0),
@@ -349,7 +350,9 @@ batches = Table(
     Column("unrecalled", Integer, nullable=False, default=0),
     Index("batches_to_plan", "run_id", "sealed", "issued_leg"),
 )
-"""A batch of a run. Batch -1 holds those who were known to be unreachable when the audience was frozen.
+"""A batch of a run. `ledger_since` is when the stream was made that has its log: in one made later the log is lost.
+
+Batch -1 holds those who were known to be unreachable when the audience was frozen.
 
 `timeline` is its outcomes by time, as `adapters/timeline.py` says.
 """

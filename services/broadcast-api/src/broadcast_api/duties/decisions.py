@@ -93,7 +93,7 @@ class Decisions:
     async def _append(self, decision: Decision, key: BatchKey, batch: Row[Any], indices: list[int]) -> Fold:
         """Also where nobody is left to answer about: a replica that lags must find the decision in the log."""
         everyone = range(batch.size)
-        state = await restored(self._database, self._ledger, decision.run, batch)
+        state, _ = await restored(self._database, self._ledger, decision.run, batch, batch.ledger_since)
         while state.answered < decision.number:
             seal_lost = batch.sealed and not state.sealed and not state.in_flight and not state.pending(everyone)
             record: LedgerRecord = state.seal(uuid4().hex) if seal_lost else _record(decision, state, indices)

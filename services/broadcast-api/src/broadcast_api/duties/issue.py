@@ -34,6 +34,7 @@ class Issue:
 
     run: Row[Any]
     batch: Row[Any]
+    ledger_since: datetime
 
     @property
     def key(self) -> BatchKey:
@@ -53,14 +54,18 @@ class Issue:
         return LANE_OF_STATE[self.run.state]
 
 
-def mark(connection: Connection, run: Row[Any], batch: Row[Any]) -> Issue:
-    """Mark a batch issued in the run's leg; the run's row must be locked and in a state that issues."""
+def mark(connection: Connection, run: Row[Any], batch: Row[Any], kept_since: datetime) -> Issue:
+    """Mark a batch issued in the run's leg; the run's row must be locked and in a state that issues.
+
+    `kept_since` is the ledger's, asked before: from the first issue on the batch's log is expected there.
+    """
+    ledger_since = batch.ledger_since or kept_since
     connection.execute(
         update(batches)
         .where(batches.c.run_id == run.id, batches.c.batch == batch.batch)
-        .values(issued_leg=run.leg, issues=batches.c.issues + 1, issued_at=datetime.now(UTC))
+        .values(issued_leg=run.leg, issues=batches.c.issues + 1, issued_at=datetime.now(UTC), ledger_since=ledger_since)
     )
-    return Issue(run, batch)
+    return Issue(run, batch, ledger_since)
 
 
 class Issuer:
@@ -71,17 +76,21 @@ class Issuer:
 
     async def again(self, run_id: int, batch: int) -> None:
         """Issue a batch once more, if it is still this leg's and unfinished."""
-        issue = await asyncio.to_thread(self._mark_again, run_id, batch)
+        issue = await asyncio.to_thread(self._mark_again, run_id, batch, await self.kept_since())
         if issue is not None:
             await self.publish(issue)
 
-    def _mark_again(self, run_id: int, batch: int) -> Issue | None:
+    async def kept_since(self) -> datetime:
+        """The ledger's."""
+        return await self._ledger.kept_since()
+
+    def _mark_again(self, run_id: int, batch: int, kept_since: datetime) -> Issue | None:
         with self._database.write() as connection:
             run = lock_run(connection, run_id)
             row = connection.execute(select(batches).where(batches.c.run_id == run_id, batches.c.batch == batch)).one()
             if run.state not in LANE_OF_STATE or row.sealed or row.issued_leg != run.leg:
                 return None
-            return mark(connection, run, row)
+            return mark(connection, run, row, kept_since)
 
     async def publish(self, issue: Issue) -> None:
         """Open the batch's log for the leg, then publish the job; raises nats-py's errors."""
@@ -93,7 +102,7 @@ class Issuer:
             await self._publish(issue)
 
     async def _publish(self, issue: Issue) -> None:
-        if not await self._open(issue):
+        if not (kept_since := await self._open(issue)):
             return
         run = issue.run
         job = SendJobV1(
@@ -103,6 +112,7 @@ class Issuer:
             bot=run.bot,
             not_after=datetime.now(UTC) + timedelta(seconds=JOB_MAX_AGE),
             leg=run.leg,
+            ledger_kept_since=kept_since,
             content=Content.model_validate(run.content),
             chats=await asyncio.to_thread(self._chats, issue),
         )
@@ -116,14 +126,17 @@ class Issuer:
             about=str(run.broadcast_id),
         )
 
-    async def _open(self, issue: Issue) -> bool:
-        """Let this leg in, where an earlier one was closed; False when the batch is sealed or closed for this leg."""
-        state = await restored(self._database, self._ledger, issue.run, issue.batch)
+    async def _open(self, issue: Issue) -> datetime | None:
+        """Let this leg in, where an earlier one was closed; None when the batch is sealed or closed for this leg.
+
+        Else since when the ledger is kept that has the log.
+        """
+        state, kept_since = await restored(self._database, self._ledger, issue.run, issue.batch, issue.ledger_since)
         while not state.sealed and state.closed and state.closed_leg < issue.run.leg:
             with contextlib.suppress(Conflict):
                 await self._ledger.append(issue.key, state.version, ReopenV1(nonce=uuid4().hex, leg=issue.run.leg))
             state = fold(await self._ledger.read(issue.key), "send")
-        return not state.sealed and not state.closed
+        return None if state.sealed or state.closed else kept_since
 
     def _chats(self, issue: Issue) -> list[int]:
         first = issue.batch.batch * issue.run.batch_size

@@ -7,6 +7,7 @@ then fell behind publishes a job that nobody can use any more: the stop has clos
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -31,7 +32,7 @@ class Planner:
     async def step(self) -> bool:
         """Issue what there is room for; answers whether anything was issued. After an error the rest goes next time."""
         if not self._marked:
-            self._marked.extend(await asyncio.to_thread(self._mark_all))
+            await self._mark_all()
         issued = bool(self._marked)
         for run in {issue.run.id: issue.run for issue in self._marked}.values():
             await self._hints.put(run.broadcast_id, run.run, run.leg, stopped=False)
@@ -40,16 +41,23 @@ class Planner:
             self._marked.popleft()
         return issued
 
-    def _mark_all(self) -> list[Issue]:
-        turns = zip_longest(*(self._mark(run_id) for run_id in self._with_room()))
-        return [issue for issue in chain.from_iterable(turns) if issue is not None]
+    async def _mark_all(self) -> None:
+        if not (run_ids := await asyncio.to_thread(self._with_room)):
+            return
+        kept_since = await self._issuer.kept_since()
+
+        def turns() -> list[Issue]:
+            of_runs = zip_longest(*(self._mark(run_id, kept_since) for run_id in run_ids))
+            return [issue for issue in chain.from_iterable(of_runs) if issue is not None]
+
+        self._marked.extend(await asyncio.to_thread(turns))
 
     def _with_room(self) -> list[int]:
         """Runs that have a batch to issue and room for it; tests first."""
         with self._database.read() as connection:
             return list(connection.scalars(_WITH_ROOM, {"window": self._window}))
 
-    def _mark(self, run_id: int) -> list[Issue]:
+    def _mark(self, run_id: int, kept_since: datetime) -> list[Issue]:
         with self._database.write() as connection:
             run = lock_run(connection, run_id)
             if run.state not in LANE_OF_STATE:
@@ -65,7 +73,7 @@ class Planner:
             if room > 0:
                 query = select(batches).join(runs, of_run).where(_to_issue()).order_by(batches.c.batch).limit(room)
                 rows = list(connection.execute(query))
-            return [mark(connection, run, row) for row in rows]
+            return [mark(connection, run, row, kept_since) for row in rows]
 
 
 def _to_issue() -> ColumnElement[bool]:

@@ -90,7 +90,7 @@ class Settler:
     async def _close(self, run: Row[Any], batch: Row[Any]) -> None:
         async with self._closing:
             key = _key(run, batch)
-            state = await restored(self._database, self._ledger, run, batch)
+            state, _ = await restored(self._database, self._ledger, run, batch, batch.ledger_since)
             while not state.sealed and state.closed_leg < run.leg:
                 with contextlib.suppress(Conflict):
                     await self._ledger.append(key, state.version, CloseV1(nonce=uuid4().hex, leg=run.leg))
@@ -114,7 +114,7 @@ class Settler:
             except Conflict:
                 # Not silent after all, or its log is lost; the projection will show it.
                 del self._watched[key]
-                await restored(self._database, self._ledger, run, batch)
+                await restored(self._database, self._ledger, run, batch, batch.ledger_since)
 
 
 def _key(run: Row[Any], batch: Row[Any]) -> BatchKey:

@@ -1,7 +1,8 @@
-"""`verify` and `rebuild` from the command line: one line for each thing worth saying, and an exit code."""
+"""`verify`, `rebuild` and `doubt` from the command line: one line for each thing worth saying, and an exit code."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
 
 import nats
 import nats.errors
@@ -15,6 +16,7 @@ from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.schema_version import require_schema
 from broadcast_api.duties.leader import lead_once, lock_of
+from broadcast_api.repair.doubt import Doubt
 from broadcast_api.repair.rebuild import Rebuild
 from broadcast_api.repair.verify import Say, Verify
 from broadcast_api.settings import Settings
@@ -57,6 +59,19 @@ async def rebuild(settings: Settings, say: Say = print) -> int:
         return AGREES
 
     return await _with(settings, make)
+
+
+async def doubt(settings: Settings, broadcasts: Sequence[UUID] = (), say: Say = print) -> int:
+    """0 when everybody without an outcome in the stopped runs is unconfirmed, 2 when NATS or SQL does not answer.
+
+    For the time after a restore, before workers are started; of the broadcasts that are named, or of all.
+    """
+
+    async def make_unconfirmed(database: Database, _: EventStore, client: Client) -> int:
+        await Doubt(database, client.jetstream(timeout=5), say).run(broadcasts)
+        return AGREES
+
+    return await _with(settings, make_unconfirmed)
 
 
 async def _with(settings: Settings, work: Callable[[Database, EventStore, Client], Awaitable[int]]) -> int:
