@@ -308,12 +308,17 @@ class _Task:
         except Conflict:
             await self._read()
             return False
-        if not self._state.version and self._batch.kept_since not in (None, await self._ledger.kept_since()):
+        if not self._state.version and await self._is_another_ledger():
             raise _Lost  # what begins an empty log may begin one that is lost
         self._appended = began
         self._state.apply(Entry(version, record))
         self._tell()
         return True
+
+    async def _is_another_ledger(self) -> bool:
+        """Than the one that the batch was issued for."""
+        expected = self._batch.kept_since
+        return expected is not None and expected != await self._ledger.kept_since()
 
     async def _read(self) -> None:
         state = fold(await self._ledger.read(self._batch.key), self._batch.purpose)
