@@ -18,7 +18,7 @@ from tests.support.release import Release, commit_before, git, tree_of
 from tests.support.system import System, served
 
 ROOT = Path(__file__).parents[2]
-PEOPLE, RATE = 400, 15
+PEOPLE, RATE = 800, 15
 POLL_SECONDS = 0.5
 TOGETHER = 10
 """Messages that are sent or deleted while a service runs in both versions."""
@@ -68,9 +68,9 @@ async def test_a_broadcast_and_a_recall_begun_by_the_previous_commit_are_finishe
     await recalled.until_status("sent")
     run = await drawn_up(old, DEPARTMENTS)
     await run.press("send")
-    await run.until_arrived(PEOPLE // 3)
+    await run.until_arrived(PEOPLE // 6)
     migration = asyncio.create_task(new.command("init"))
-    await run.until_arrived(PEOPLE // 2)  # by the old ones alone, over tables that are being altered
+    await run.until_arrived(PEOPLE // 4)  # by the old ones alone, over tables that are being altered
     async with held_up(old):
         await migration
 
