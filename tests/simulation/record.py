@@ -8,9 +8,10 @@ TITLE = "## Simulated histories\n"
 TEXT = """
 The real services on a simulated NATS and Telegram in virtual time: one seed is one history of crashes, pauses past a
 lease, clocks that differ by a tenth, late and lost requests, replies that are lost, jobs handed out twice, stops,
-resumes, recalls and answers at random instants; in every tenth NATS loses the ledgers and the jobs in mid-run. Violations are broken promises: a copy too many, a message after
-`stopped`, an attempt that its log did not hold open, a recipient of whom ledger, SQL or counts say the untruth, a run
-that never comes to rest. Each safety mechanism is taken away alone, to be noticed (`tests/simulation/mutants.py`).
+resumes, recalls and answers at random instants; in every tenth NATS loses the ledgers and the jobs in mid-run.
+Violations are broken promises: a copy too many, a message after `stopped`, an attempt that its log did not hold open, a
+recipient of whom ledger, SQL or counts say the untruth, a run that never comes to rest. Each safety mechanism is taken
+away alone, to be noticed (`tests/simulation/mutants.py`).
 
 | histories | violated | crashes | pauses | doubtful replies | delivered | unconfirmed | recalled | date | commit |
 |--:|--:|--:|--:|--:|--:|--:|--:|---|---|
