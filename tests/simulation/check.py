@@ -9,10 +9,10 @@ from sqlalchemy import select
 from broadcast_api.adapters.queries import utc
 from broadcast_api.adapters.schema import batches, deliveries, runs
 from broadcast_api.domain.broadcast import Broadcast, Status
-from broadcast_contracts import BatchKey, Outcome, Result, decode_record
+from broadcast_contracts import BatchKey, Outcome, ProgressV1, Result, decode_record
 from broadcast_contracts.topology import BROADCASTS, LEDGER, batch_of
 from broadcast_delivery import Entry, Fold, fold
-from tests.simulation.world import BATCH_SIZE, PEOPLE, WINDOW, World
+from tests.simulation.world import BATCH_SIZE, LEDGER_PREFIX, PEOPLE, WINDOW, World
 
 WITHOUT_A_LETTER = {Outcome.BLOCKED, Outcome.REFUSED, Outcome.SKIPPED, Outcome.NOT_STARTED, Outcome.DEACTIVATED}
 BATCHES = PEOPLE // BATCH_SIZE
@@ -46,7 +46,7 @@ def check(world: World, broadcast: Broadcast) -> Report:
     if broadcast.status is Status.CREATED and broadcast.run:
         found += recalled(world, states)
     outcomes = Counter(result.outcome for state in states.values() for result in state.results.values())
-    bound = (world.crashes + world.freezes) * WINDOW * BATCHES + world.telegram.doubtful
+    bound = (world.crashes + world.freezes) * WINDOW * BATCHES + hung(world) + world.telegram.doubtful
     if world.loses_at is None and outcomes[Outcome.UNCONFIRMED] > bound:
         found.append(f"{outcomes[Outcome.UNCONFIRMED]} unconfirmed, above the bound of {bound}")
     return Report(
@@ -58,6 +58,13 @@ def check(world: World, broadcast: Broadcast) -> Report:
         outcomes[Outcome.DELIVERED],
         sum(letter.deleted for letter in world.telegram.letters.values()),
     )
+
+
+def hung(world: World) -> int:
+    """How many attempts their owner opened without learning of it in time: by then it had been silent for a lease."""
+    bodies = [body for subject, body in world.server.unanswered if subject.startswith(LEDGER_PREFIX)]
+    records = [decode_record(body) for body in bodies]
+    return sum(len(record.opened) for record in records if isinstance(record, ProgressV1))
 
 
 def rest(broadcast: Broadcast) -> list[str]:

@@ -17,12 +17,12 @@ import broadcast_api.duties.reseed as reseed
 import broadcast_api.duties.settle as settle
 from broadcast_api.adapters.schema import batches
 from broadcast_api.duties.counting import counts_of
+from broadcast_api.duties.reseed import BatchLog
 from broadcast_api.duties.settle import Settler
 from broadcast_api.duties.sweeper import Sweeper
-from broadcast_contracts import BatchKey, LedgerRecord, Outcome, ProgressV1, ResolveV1, Result
+from broadcast_contracts import LedgerRecord, Outcome, ProgressV1, ResolveV1, Result
 from broadcast_delivery import Entry, Fold, Lease, fold
 from broadcast_delivery.jetstream import JetStreamLedger
-from broadcast_delivery.ports import Conflict
 from broadcast_delivery.worker import _Task
 from broadcast_telegram.carrier import _Trip
 from tests.simulation.nats import Server
@@ -204,8 +204,8 @@ def empty_log_is_new() -> contextlib.AbstractContextManager[Any]:
 def lost_attempts_are_none() -> contextlib.AbstractContextManager[Any]:
     """Whoever has no outcome when a log is lost is taken for never attempted."""
 
-    async def quietly(*about: Any, quiet: bool, kept_since: datetime) -> Fold:
-        return await original(*about, quiet=True, kept_since=kept_since)
+    async def quietly(*about: Any, quiet: bool, kept_since: datetime) -> None:
+        await original(*about, quiet=True, kept_since=kept_since)
 
     original = reseed.reseed
     return patch.object(reseed, "reseed", quietly)
@@ -213,22 +213,16 @@ def lost_attempts_are_none() -> contextlib.AbstractContextManager[Any]:
 
 def lost_attempts_have_ended() -> contextlib.AbstractContextManager[Any]:
     """Nobody waits for the owners of attempts that were lost."""
+    read = BatchLog.read
 
-    async def restored(*about: Any) -> tuple[Fold, datetime]:
-        _, ledger, run, batch, _ = about
-        state, kept_since = await original(*about)
-        if any(attempt.owner == reseed.LOST for attempt in state.in_flight.values()):
-            key = BatchKey(run.broadcast_id, run.run, batch.batch)
-            with contextlib.suppress(Conflict):
-                await ledger.append(key, state.version, ResolveV1(nonce=uuid4().hex))
-            state = fold(await ledger.read(key), "send")
-        return state, kept_since
+    async def _read(self: BatchLog) -> Fold:
+        state = await read(self)
+        while any(attempt.owner == reseed.LOST for attempt in state.in_flight.values()):
+            await self.append(state, ResolveV1(nonce=uuid4().hex))
+            state = await read(self)
+        return state
 
-    original = reseed.restored
-    taken = contextlib.ExitStack()
-    for user in (issue, settle):
-        taken.enter_context(patch.object(user, "restored", restored))
-    return taken
+    return patch.object(BatchLog, "read", _read)
 
 
 MUTANTS: dict[str, Mutant] = {

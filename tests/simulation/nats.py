@@ -46,8 +46,8 @@ class Stream:
     """In the order of their coming: the order of a set would be another in each replay."""
 
     def begin_anew(self) -> None:
-        """Empty, as on the first day."""
-        self.created, self.last = datetime.now(UTC), 0
+        """Empty, as on the first day, and numbered by the time."""
+        self.created, self.last = datetime.now(UTC), self.last + 1_000_000
         for kept in (self.messages, self.of_subject, self.ids):
             kept.clear()
         self.tell()
@@ -112,6 +112,8 @@ class Server:
         """`on_store` sees each message at the moment when it is stored."""
         self.rng, self.ack_wait, self._on_store = rng, ack_wait, on_store
         self.faults = 0.0
+        self.unanswered: list[tuple[str, bytes]] = []
+        """Subject and body of what was published by somebody who then waited in vain for an answer."""
         self.streams: dict[str, Stream] = {stream.name: Stream() for stream in STREAMS}
         self.buckets: dict[str, dict[str, tuple[int, bytes]]] = defaultdict(dict)
         self.consumers: dict[tuple[str, str], Consumer] = {}
@@ -201,6 +203,7 @@ class Client:
     ) -> SimpleNamespace:
         await self._latency()
         if self._server.chance():
+            self._server.unanswered.append((subject, payload))
             if self._server.rng.random() < 0.5:  # the request is on its way for long, else it was lost
                 late = self._server.rng.uniform(0.0, LATEST_SECONDS)
                 asyncio.get_running_loop().call_later(
@@ -210,6 +213,7 @@ class Client:
             raise nats.errors.TimeoutError
         name, seq = self._server.store(subject, payload, dict(headers or {}))
         if self._server.chance():
+            self._server.unanswered.append((subject, payload))
             await asyncio.sleep(timeout)
             raise nats.errors.TimeoutError  # the acknowledgement was lost
         await asyncio.sleep(self._server.rng.uniform(0.0002, 0.002))

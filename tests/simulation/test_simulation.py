@@ -13,10 +13,10 @@ PATIENCE = 60
 RARE = {
     "planner_ignores_the_stop": 65,
     "seal_is_not_final": 70,
-    "shrunk_log_is_believed": 259,
-    "empty_log_is_new": 719,
-    "lost_attempts_are_none": 9,
-    "lost_attempts_have_ended": 849,
+    "shrunk_log_is_believed": 89,
+    "empty_log_is_new": 569,
+    "lost_attempts_are_none": 49,
+    "lost_attempts_have_ended": 2129,
 }
 """Noticed in one of a hundred histories or so: the search begins shortly before one of them."""
 

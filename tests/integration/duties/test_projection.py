@@ -27,6 +27,8 @@ from broadcast_contracts import (
 )
 from broadcast_contracts.topology import DEAD, LEDGER, PROJECTION, dead_subject, ledger_subject
 from broadcast_delivery import fold
+from broadcast_delivery.jetstream import JetStreamLedger
+from broadcast_delivery.topology import ensure
 from tests.integration.duties.parts import Parts
 from tests.integration.duties.stage import Stage
 from tests.integration.duties.workers import SENT_AT, Owner, finish, nonce, send_jobs
@@ -116,7 +118,7 @@ async def test_shuffled_repeated_records_and_lost_caches_change_nothing(
 
 
 async def test_records_that_come_in_order_are_applied_without_reading_the_log_again(
-    stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, parts: Parts, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.people(10)
     id = stage.sending()
@@ -128,7 +130,9 @@ async def test_records_that_come_in_order_are_applied_without_reading_the_log_ag
     async def no_reading(key: BatchKey) -> Any:
         raise AssertionError("read again")
 
-    monkeypatch.setattr(parts.sends, "_ledger", type("Blind", (), {"read": staticmethod(no_reading)}))
+    blind = JetStreamLedger(js, LEDGER)
+    monkeypatch.setattr(blind, "read", no_reading)
+    monkeypatch.setattr(parts.sends, "_ledger", blind)
     await owner.report(Outcome.DELIVERED, [0])
     await owner.settle(Outcome.BLOCKED, [1])
     while await parts.sends.step():
@@ -305,3 +309,22 @@ async def test_a_test_message_that_telegram_refuses_ends_with_the_reason(
     await parts.go()
     (row,) = stage.deliveries(id, run=0)
     assert (row.outcome, row.reason, stage.status(id)) == ("refused", "can't parse entities", "created")
+
+
+async def test_what_somebody_began_in_a_ledger_made_anew_is_not_taken_for_the_log_that_was_lost(
+    stage: Stage, parts: Parts, js: JetStreamContext
+) -> None:
+    stage.people(10)
+    id = stage.sending()
+    await parts.go()
+    await Owner(parts.ledger, stage.key(id)).settle(Outcome.DELIVERED, range(4))
+    await parts.go()
+    await js.delete_stream(LEDGER.name)
+    await ensure(js, ("main",))
+    await Owner(parts.ledger, stage.key(id)).open([0])
+    again = Parts(stage, js)
+    await again.go()
+    assert stage.outcomes(id) == ["delivered"] * 4 + [None] * 6
+    await again.issuer.again(stage.run(id).id, 0)
+    await again.go()
+    assert (stage.outcomes(id), stage.batches(id)[0].in_flight) == (["delivered"] * 4 + [None] * 6, 6)

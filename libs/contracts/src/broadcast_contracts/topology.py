@@ -20,7 +20,11 @@ BOT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A JetStream stream. Ages in seconds, sizes in bytes. Full streams refuse (`discard: new`) rather than forget."""
+    """A JetStream stream. Ages in seconds, sizes in bytes. Full streams refuse (`discard: new`) rather than forget.
+
+    With `numbered_by_time` its sequences begin at the milliseconds since 1970. So none comes a second time in a stream
+    that had to be made anew, and whoever holds one of the lost stream cannot take it for one of the new.
+    """
 
     name: str
     subjects: tuple[str, ...]
@@ -29,6 +33,7 @@ class Stream:
     retention: Literal["limits", "workqueue"] = "limits"
     max_msgs_per_subject: int = -1
     allow_rollup: bool = False
+    numbered_by_time: bool = False
     discard: Literal["new", "old"] = "new"
     duplicate_window: int = 2 * MINUTE
 
@@ -67,9 +72,21 @@ COUNTS = Stream(
     "COUNTS", ("broadcasts.counts.>",), max_age=30 * DAY, max_bytes=256 * MIB, max_msgs_per_subject=1, discard="old"
 )
 JOBS = Stream("JOBS", ("broadcasts.job.>",), max_age=3 * DAY, max_bytes=256 * MIB, retention="workqueue")
-LEDGER = Stream("LEDGER", ("broadcasts.ledger.>",), max_age=7 * DAY, max_bytes=2 * GIB, allow_rollup=True)
+LEDGER = Stream(
+    "LEDGER",
+    ("broadcasts.ledger.>",),
+    max_age=7 * DAY,
+    max_bytes=2 * GIB,
+    allow_rollup=True,
+    numbered_by_time=True,
+)
 RECALL_LEDGER = Stream(
-    "RECALL_LEDGER", ("broadcasts.recall_ledger.>",), max_age=7 * DAY, max_bytes=1 * GIB, allow_rollup=True
+    "RECALL_LEDGER",
+    ("broadcasts.recall_ledger.>",),
+    max_age=7 * DAY,
+    max_bytes=1 * GIB,
+    allow_rollup=True,
+    numbered_by_time=True,
 )
 DEAD = Stream(
     "DEAD",

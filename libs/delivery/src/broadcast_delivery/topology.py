@@ -1,5 +1,7 @@
 """Make the streams, consumers, buckets and stores of `broadcast_contracts.topology`; harmless when they are there."""
 
+import time
+
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
@@ -38,6 +40,7 @@ async def _ensure_stream(js: JetStreamContext, stream: Stream, replicas: int) ->
     try:
         await js.stream_info(stream.name)
     except NotFoundError:
+        config.first_seq = int(time.time() * 1000) if stream.numbered_by_time else None
         await js.add_stream(config)
     else:
         await js.update_stream(config)

@@ -90,7 +90,7 @@ class End(Enum):
     HANDED_BACK = "handed_back"
     """This process is shutting down."""
     LOST = "lost"
-    """The log is shorter than it was: the planner's side will give it back from its copy and issue the batch again."""
+    """The log is not the one that it was: the planner's side gives it back from its copy and issues the batch again."""
 
 
 class _Lost(Exception):
@@ -308,8 +308,8 @@ class _Task:
         except Conflict:
             await self._read()
             return False
-        if not self._state.version and await self._is_another_ledger():
-            raise _Lost  # what begins an empty log may begin one that is lost
+        if not self._appended and await self._is_another_ledger():
+            raise _Lost  # no version tells the log of a ledger that is lost from one of another
         self._appended = began
         self._state.apply(Entry(version, record))
         self._tell()
@@ -321,10 +321,10 @@ class _Task:
         return expected is not None and expected != await self._ledger.kept_since()
 
     async def _read(self) -> None:
-        state = fold(await self._ledger.read(self._batch.key), self._batch.purpose)
-        if state.version < self._state.version:
+        log = await self._ledger.read(self._batch.key)
+        if self._state.version and not _continues(log, self._state.version):
             raise _Lost
-        self._state = state
+        self._state = fold(log, self._batch.purpose)
         self._tell()
 
     def _tell(self) -> None:
@@ -393,6 +393,11 @@ class _Hold:
     def wanted(self) -> bool:
         task = self._task
         return not (task._halt or task._worker._draining or task._hinted_stop())
+
+
+def _continues(log: Sequence[Entry], version: int) -> bool:
+    """Whether this is the log that had a record of this version; only a seal takes the records before it away."""
+    return any(entry.version == version for entry in log) or bool(log and isinstance(log[0].record, SealV1))
 
 
 def _nonce() -> str:

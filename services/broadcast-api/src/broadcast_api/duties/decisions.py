@@ -5,7 +5,6 @@ it is not looked at again. Until a run's decisions are carried out nothing of it
 """
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +19,11 @@ from broadcast_api.adapters.schema import batches, decisions, deliveries, recipi
 from broadcast_api.duties.counting import lock_run, recount
 from broadcast_api.duties.freeze import UNREACHABLE_BATCH
 from broadcast_api.duties.outcome_rows import Advance, Place, write
-from broadcast_api.duties.reseed import restored
+from broadcast_api.duties.reseed import BatchLog
 from broadcast_api.duties.telling import tell
 from broadcast_contracts import Answer, AnswerV1, BatchKey, LedgerRecord, Outcome
-from broadcast_delivery.fold import Fold, fold
-from broadcast_delivery.ports import Conflict, Ledger
+from broadcast_delivery.fold import Fold
+from broadcast_delivery.ports import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +84,21 @@ class Decisions:
         """Say it in the log, tell the world how the batch stands, and bring its rows up to date: in this order."""
         run = decision.run
         key = BatchKey(run.broadcast_id, run.run, batch.batch)
-        state = await self._append(decision, key, batch, indices)
+        state = await self._append(decision, batch, indices)
         await tell(self._js, key, batch.size, state)
         place = Place(key, run.id, run.batch_size, batch.size, batch.version, run.state, run.leg)
         await asyncio.to_thread(write, self._database, "send", [Advance(place, state, set(range(batch.size)))])
 
-    async def _append(self, decision: Decision, key: BatchKey, batch: Row[Any], indices: list[int]) -> Fold:
+    async def _append(self, decision: Decision, batch: Row[Any], indices: list[int]) -> Fold:
         """Also where nobody is left to answer about: a replica that lags must find the decision in the log."""
         everyone = range(batch.size)
-        state, _ = await restored(self._database, self._ledger, decision.run, batch, batch.ledger_since)
+        log = BatchLog(self._database, self._ledger, decision.run, batch, batch.ledger_since)
+        state = await log.read()
         while state.answered < decision.number:
             seal_lost = batch.sealed and not state.sealed and not state.in_flight and not state.pending(everyone)
             record: LedgerRecord = state.seal(uuid4().hex) if seal_lost else _record(decision, state, indices)
-            with contextlib.suppress(Conflict):
-                await self._ledger.append(key, state.version, record, rollup=seal_lost)
-            state = fold(await self._ledger.read(key), "send")
+            await log.append(state, record, rollup=seal_lost)
+            state = await log.read()
         return state
 
     def _finish(self, decision: Decision) -> None:

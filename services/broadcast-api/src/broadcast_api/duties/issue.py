@@ -1,7 +1,6 @@
 """Hand a batch to the dispatchers: mark it issued while the run's locked row allows it, then publish its job."""
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,13 +13,12 @@ from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.event_store import EventStore
 from broadcast_api.adapters.schema import batches, deliveries
 from broadcast_api.duties.counting import lock_run
-from broadcast_api.duties.reseed import restored
+from broadcast_api.duties.reseed import BatchLog
 from broadcast_contracts import BatchKey, Content, ReopenV1, SendJobV1
 from broadcast_contracts.topology import JOB_MAX_AGE, Lane, job_subject
 from broadcast_delivery import tracing
-from broadcast_delivery.fold import fold
 from broadcast_delivery.logs import about, of_batch
-from broadcast_delivery.ports import Conflict, Ledger
+from broadcast_delivery.ports import Ledger
 from broadcast_delivery.publish import publish
 
 SOURCE = "/broadcast-api"
@@ -131,12 +129,12 @@ class Issuer:
 
         Else since when the ledger is kept that has the log.
         """
-        state, kept_since = await restored(self._database, self._ledger, issue.run, issue.batch, issue.ledger_since)
+        log = BatchLog(self._database, self._ledger, issue.run, issue.batch, issue.ledger_since)
+        state = await log.read()
         while not state.sealed and state.closed and state.closed_leg < issue.run.leg:
-            with contextlib.suppress(Conflict):
-                await self._ledger.append(issue.key, state.version, ReopenV1(nonce=uuid4().hex, leg=issue.run.leg))
-            state = fold(await self._ledger.read(issue.key), "send")
-        return None if state.sealed or state.closed else kept_since
+            await log.append(state, ReopenV1(nonce=uuid4().hex, leg=issue.run.leg))
+            state = await log.read()
+        return None if state.sealed or state.closed else log.kept_since
 
     def _chats(self, issue: Issue) -> list[int]:
         first = issue.batch.batch * issue.run.batch_size

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select, update
@@ -22,7 +23,10 @@ RECALLING = ("recalling", "recalled")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A batch as SQL has it. `version` is that of the projected log; `state` and `leg` are the run's."""
+    """A batch as SQL has it. `version` is that of the projected log; `state` and `leg` are the run's.
+
+    `ledger_since` is which ledger has the log of the sending; None where any may.
+    """
 
     key: BatchKey
     run_id: int
@@ -31,6 +35,7 @@ class Place:
     version: int
     state: str
     leg: int
+    ledger_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

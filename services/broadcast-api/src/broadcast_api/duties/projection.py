@@ -15,9 +15,10 @@ from uuid import UUID
 import nats.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, null, select
 
 from broadcast_api.adapters.database import Database
+from broadcast_api.adapters.queries import utc
 from broadcast_api.adapters.schema import batches, runs
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.outcome_rows import RECALLING, Advance, Place, finish_test, write
@@ -90,8 +91,10 @@ class Projection:
 
     async def refresh(self) -> None:
         """Read the logs of all unfinished batches."""
+        kept_since = await self._ledger.kept_since()
         places = await asyncio.to_thread(self._unfinished)
-        moved = [advance for place in places if (advance := await self._advance(place, [])) is not None]
+        ours = [place for place in places if place.ledger_since in (None, kept_since)]
+        moved = [advance for place in ours if (advance := await self._advance(place, [])) is not None]
         if moved:
             await asyncio.to_thread(write, self._database, self._purpose, moved)
             self._keep(moved)
@@ -100,12 +103,17 @@ class Projection:
     async def project(self, messages: Sequence[Msg]) -> None:
         """Take these records in and acknowledge them, in whatever order and however often they come."""
         received = await self._group(messages)
+        kept_since = await self._ledger.kept_since()
         places = await asyncio.to_thread(self._places, list(received))
         for key in received.keys() - places.keys():
             for record in received.pop(key):
                 if record.entry.record is not None:
                     await self._park(record.message, "no such batch")
-        behind = [key for key, place in places.items() if received[key][-1].entry.version > place.version]
+        behind = [
+            key
+            for key, place in places.items()
+            if received[key][-1].entry.version > place.version and place.ledger_since in (None, kept_since)
+        ]
         advances = await asyncio.gather(*(self._advance(places[key], received[key]) for key in behind))
         moved = [advance for advance in advances if advance is not None]
         if moved:
@@ -196,8 +204,10 @@ class Projection:
             return self._select(connection, unfinished)
 
     def _select(self, connection: Connection, which: ColumnElement[bool]) -> list[Place]:
-        version = batches.c.version if self._purpose == "send" else batches.c.recall_version
-        of_batch = (batches.c.batch, batches.c.size, version.label("at"))
+        sending = self._purpose == "send"
+        version = batches.c.version if sending else batches.c.recall_version
+        since = batches.c.ledger_since if sending else null()
+        of_batch = (batches.c.batch, batches.c.size, version.label("at"), since.label("since"))
         of_run = (runs.c.id, runs.c.broadcast_id, runs.c.run, runs.c.batch_size, runs.c.state, runs.c.leg)
         query = select(*of_batch, *of_run).join_from(batches, runs, runs.c.id == batches.c.run_id).where(which)
         return [
@@ -209,6 +219,7 @@ class Projection:
                 row.at,
                 row.state,
                 row.leg,
+                utc(row.since) if row.since else None,
             )
             for row in connection.execute(query)
         ]

@@ -21,7 +21,7 @@ from broadcast_api.adapters.schema import batches, deliveries, runs, undecided
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import counts_of, lock_run, recount
 from broadcast_api.duties.outcome_rows import RECALLING, recount_recall
-from broadcast_api.duties.reseed import lower
+from broadcast_api.duties.reseed import lower_recall
 from broadcast_contracts import Answer, AnswerV1, BatchKey, Outcome, Posted, RecallJobV1
 from broadcast_contracts.topology import JOB_MAX_AGE, job_subject
 from broadcast_delivery import tracing
@@ -158,7 +158,7 @@ class RecallPlanner:
         while True:
             state = fold(await self._ledger.read(key), "recall")
             if state.version < issue.version:
-                await asyncio.to_thread(lower, self._database, "recall", issue.run.id, issue.batch, state.version)
+                await asyncio.to_thread(lower_recall, self._database, issue.run.id, issue.batch, state.version)
             again = [one.i for one in issue.posted if state.answerable(one.i, Answer.RESEND)]
             if not again:
                 return

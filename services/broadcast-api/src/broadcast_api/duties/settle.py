@@ -1,7 +1,6 @@
 """Bring runs to rest: make a stop true, and notice that everybody is accounted for."""
 
 import asyncio
-import contextlib
 import time
 from typing import Any
 from uuid import uuid4
@@ -14,7 +13,7 @@ from broadcast_api.adapters.schema import batches, runs, undecided
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import counts_of
 from broadcast_api.duties.hints import Hints
-from broadcast_api.duties.reseed import restored
+from broadcast_api.duties.reseed import BatchLog
 from broadcast_api.duties.telling import tell
 from broadcast_contracts import BatchKey, CloseV1, ResolveV1
 from broadcast_delivery.fold import fold
@@ -89,12 +88,11 @@ class Settler:
 
     async def _close(self, run: Row[Any], batch: Row[Any]) -> None:
         async with self._closing:
-            key = _key(run, batch)
-            state, _ = await restored(self._database, self._ledger, run, batch, batch.ledger_since)
+            log = BatchLog(self._database, self._ledger, run, batch, batch.ledger_since)
+            state = await log.read()
             while not state.sealed and state.closed_leg < run.leg:
-                with contextlib.suppress(Conflict):
-                    await self._ledger.append(key, state.version, CloseV1(nonce=uuid4().hex, leg=run.leg))
-                state = fold(await self._ledger.read(key), "send")
+                await log.append(state, CloseV1(nonce=uuid4().hex, leg=run.leg))
+                state = await log.read()
 
     async def _tell(self, key: BatchKey, size: int) -> None:
         async with self._closing:
@@ -114,7 +112,7 @@ class Settler:
             except Conflict:
                 # Not silent after all, or its log is lost; the projection will show it.
                 del self._watched[key]
-                await restored(self._database, self._ledger, run, batch, batch.ledger_since)
+                await BatchLog(self._database, self._ledger, run, batch, batch.ledger_since).read()
 
 
 def _key(run: Row[Any], batch: Row[Any]) -> BatchKey:

@@ -54,9 +54,8 @@ class Doubt:
             kept_since = await self._ledger.kept_since()
             state = fold(await self._ledger.read(key), "send")
             try:
-                state = await reseed(
-                    self._database, self._ledger, run, batch, state, quiet=False, kept_since=kept_since
-                )
+                await reseed(self._database, self._ledger, run, batch, state, quiet=False, kept_since=kept_since)
+                state = fold(await self._ledger.read(key), "send")
                 doubtful = len(state.in_flight)
                 await self._ledger.append(key, state.version, ResolveV1(nonce=uuid4().hex))
             except Conflict:

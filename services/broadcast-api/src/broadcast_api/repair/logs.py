@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from broadcast_api.adapters.erasure import NOBODY
+from broadcast_api.adapters.queries import utc
 from broadcast_api.adapters.schema import batches, deliveries
 from broadcast_api.duties.freeze import UNREACHABLE_BATCH
 from broadcast_api.duties.outcome_rows import as_column, finish_test
@@ -39,11 +41,21 @@ class Stored:
         """`version` or `recall_version`: how far the projection had come."""
         return 0 if self.row is None else int(getattr(self.row, name))
 
+    @property
+    def since(self) -> datetime | None:
+        """Which ledger has the log."""
+        return None if self.row is None else self.row.ledger_since
 
-async def read_logs(ledger: Ledger, recall_ledger: Ledger, run: Row[Any], batch: int) -> Logs:
-    """Folds both; a test whose log is closed has ended there."""
+
+async def read_logs(ledger: Ledger, recall_ledger: Ledger, run: Row[Any], batch: int, since: datetime | None) -> Logs:
+    """Folds both; a test whose log is closed has ended there. `since` is the row's `ledger_since`.
+
+    What stands in another ledger than that one was begun by somebody who did not know that the log is lost.
+    """
     key = BatchKey(run.broadcast_id, run.run, batch)
-    send = fold(await ledger.read(key), "send")
+    kept_since = await ledger.kept_since()
+    ours = since is None or utc(since) == kept_since
+    send = fold(await ledger.read(key) if ours else [], "send")
     if run.state == "test":
         finish_test(send)
     return Logs(send, fold(await recall_ledger.read(key), "recall"))

@@ -204,8 +204,15 @@ class Rebuild:
         """Answers whether a log was gone, so that the rows stay as they are."""
         async with asyncio.timeout(READ_SECONDS):
             kept_since = await self._ledger.kept_since()
-            logs = await read_logs(self._ledger, self._recall_ledger, run, number)
+            since = await asyncio.to_thread(self._ledger_since, run, number)
+            logs = await read_logs(self._ledger, self._recall_ledger, run, number, since)
         return await asyncio.to_thread(self._restore_batch, run, number, logs, kept_since)
+
+    def _ledger_since(self, run: Row[Any], number: int) -> datetime | None:
+        of_batch = (batches.c.run_id == run.id, batches.c.batch == number)
+        with self._database.read() as connection:
+            since: datetime | None = connection.scalar(select(batches.c.ledger_since).where(*of_batch))
+            return since
 
     def _restore_batch(self, run: Row[Any], number: int, logs: Logs, kept_since: datetime) -> bool:
         with self._database.write() as connection:

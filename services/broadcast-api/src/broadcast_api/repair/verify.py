@@ -115,7 +115,7 @@ class Verify:
 
         stored = await asyncio.to_thread(read)
         async with asyncio.timeout(READ_SECONDS):
-            return stored, await read_logs(self._ledger, self._recall_ledger, run, number)
+            return stored, await read_logs(self._ledger, self._recall_ledger, run, number, stored.since)
 
     async def _settled(self, check: Callable[[], Iterable[str]], again: Callable[[], None] | None = None) -> None:
         """Report what every look at it found."""
