@@ -31,10 +31,11 @@ check: install ## format, lint, strict types, import rules, known vulnerabilitie
 	@$(RUN) deploy.vulnerabilities
 	$(RUN) pytest -q -m "not images" tests/deploy $(CONTRACT)
 
-# The order stays as it is: whole systems first, which take long, and thousands of short tests to fill up with.
+# Tests wait for half of their time, so three at once keep two cores busy. The order stays as it is: whole systems first, which
+# take long, and thousands of short tests to fill up with.
 # What failed beside other tests on a busy machine is tried once more by itself; what fails again fails.
 test: check ## everything that must hold, in under 15 minutes
-	$(RUN) pytest -n 2 --dist loadscope --no-loadscope-reorder $(NORMAL) || $(RUN) pytest --last-failed --last-failed-no-failures none $(NORMAL)
+	$(RUN) pytest -n 3 --dist loadscope --no-loadscope-reorder $(NORMAL) || $(RUN) pytest --last-failed --last-failed-no-failures none $(NORMAL)
 	$(RUN) pytest -m alone
 
 contract: install ## docs/contract anew from the code: AsyncAPI, JSON Schemas, OpenAPI, the reference page
