@@ -110,6 +110,19 @@ async def test_a_stream_that_was_lost_is_published_again(stage: Stage, js: JetSt
     assert notification_ids(await published(js)) == public_ids(stage)
 
 
+async def test_a_stream_that_was_lost_while_nothing_happened_is_published_again(
+    stage: Stage, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "LOOK_SECONDS", 0)
+    make_history(stage, 4)
+    relay = relay_of(stage, js)
+    await drained(relay)
+    await js.delete_stream(BROADCASTS.name)
+    await ensure(js, ("main",))
+    await drained(relay)
+    assert notification_ids(await published(js)) == public_ids(stage)
+
+
 async def test_a_stream_that_lost_its_tail_gets_the_tail_again(stage: Stage, js: JetStreamContext) -> None:
     make_history(stage, 4)
     relay = relay_of(stage, js)

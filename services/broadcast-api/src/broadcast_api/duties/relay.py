@@ -30,6 +30,9 @@ READER = "relay"
 SOURCE = "/broadcast-api"
 SECTION = 200
 
+LOOK_SECONDS = 10.0
+"""How long a relay believes what it knows of the stream, which may be lost while nothing is published."""
+
 
 class Regressed(Exception):
     """The stream and the event store contradict each other: an operator must look before anything is published."""
@@ -49,11 +52,13 @@ class Relay:
     def __init__(self, js: JetStreamContext, database: Database, store: EventStore) -> None:
         self._js, self._database, self._store = js, database, store
         self._place: Place | None = None
+        self._look_at = 0.0
 
     async def step(self) -> bool:
         """Publish the next section of the log; answers whether there was anything. Raises `Regressed`."""
-        if self._place is None:
-            self._place = await self._end_of_stream()
+        now = asyncio.get_running_loop().time()
+        if self._place is None or now >= self._look_at:
+            self._place, self._look_at = await self._end_of_stream(), now + LOOK_SECONDS
         try:
             section = await asyncio.to_thread(self._store.notifications, self._place.notification_id, SECTION)
             for notification in section:
