@@ -188,6 +188,19 @@ async def test_worthless_ids_among_new_files_refuse_nothing_and_cost_few_uploads
         world.bot.files.clear()
 
 
+async def test_a_bucket_that_was_lost_counts_from_one_again_and_holds_up_nobody(world: World) -> None:
+    carrier, content = await world.process(), await world.content(DOCUMENT, DOCUMENT)
+    for chat in world.others[:3]:
+        await carry(carrier, content, chat, world)
+        world.bot.files.clear()
+    await world.js.delete_key_value(FILES.name)
+    await ensure(world.js, ("main",))
+    assert (await carry(carrier, content, world.chat, world)).outcome is Outcome.DELIVERED
+    more = content.model_copy(update={"files": (*content.files, await stored(world.js, DOCUMENT, 9))})
+    async with asyncio.timeout(5):
+        assert (await carry(carrier, more, world.others[3], world)).outcome is Outcome.DELIVERED
+
+
 async def test_a_file_id_that_is_always_rejected_refuses_the_content(world: World) -> None:
     carrier, content = await world.process(), await world.content(DOCUMENT)
     await carry(carrier, content, world.chat, world)

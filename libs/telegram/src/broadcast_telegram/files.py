@@ -127,6 +127,8 @@ class Files:
         with suppress(*_UNREACHABLE):  # others upload it again when the claim's time is over
             revision = await (await self._bucket()).put(key, encode(FileIdV1(file_id=id)))
         hand.known[key] = self._known[key] = Known(id, revision)
+        if revision <= self._worthless.get(key, 0):
+            del self._worthless[key]  # the bucket was lost, and the new one counts from 1 again
 
     async def release(self, hand: Hand) -> None:
         """Give claims back: the next one may upload."""
