@@ -55,6 +55,7 @@ class Stack:
         self.plan = plan
         self.logs = plan.var / "logs"
         self.nats_url = f"nats://127.0.0.1:{free_port()}"
+        self.nats_store = plan.var / "nats"
         self.telegram_url = plan.telegram_url or f"http://127.0.0.1:{plan.emulator_port or free_port()}"
         self.api_url = f"http://127.0.0.1:{plan.api_port or free_port()}"
         self.passwords = {it.name: f"p{secrets.token_hex(16)}" for it in identities(tuple(plan.bots))}
@@ -105,7 +106,7 @@ class Stack:
         permissions = self.plan.var / "nats.conf"
         permissions.write_text(server_file(tuple(self.plan.bots)))
         command = [nats_server_binary(), "-c", str(permissions), "-a", "127.0.0.1", "-p", port]
-        command += ["-js", "-sd", str(self.plan.var / "nats")]
+        command += ["-js", "-sd", str(self.nats_store)]
         await self._start("nats", command, {variable(name): password for name, password in self.passwords.items()})
         await until(lambda: can_connect(int(port)), "nats", self.parts["nats"])
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,6 +29,9 @@ WINDOW, WINDOW_BATCHES, BATCH_SIZE = 20, 4, 50
 
 OPEN_ATTEMPTS = WINDOW * WINDOW_BATCHES
 """What one killed dispatcher can leave unconfirmed: the windows of all the batches that a run has out."""
+
+OUT = WINDOW_BATCHES * BATCH_SIZE
+"""Whom the batches that a run has out can hold: what is in doubt when their logs are lost."""
 
 REDELIVERY_SECONDS = 30
 """NATS hands a dead worker's job to another after so long (`ack_wait` of the consumers)."""
@@ -110,6 +114,12 @@ class Stage:
             case [kind, number]:
                 await self.stack.start_worker(kind, int(number))
                 await self.stack.ready(name)
+
+    async def lose_disks(self) -> None:
+        """NATS is killed, and starts again with nothing of what it held."""
+        await self.kill("nats")
+        shutil.rmtree(self.stack.nats_store)
+        await self.revive("nats")
 
     async def struck(self) -> int:
         """How many calls to Telegram the scripted faults struck."""

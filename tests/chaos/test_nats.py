@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.chaos.stage import OPEN_ATTEMPTS, Stage
+from tests.chaos.stage import OPEN_ATTEMPTS, OUT, PEOPLE, Stage
+from tests.support.system import command
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("chaos"), pytest.mark.timeout(300)]
 
@@ -17,6 +18,46 @@ async def test_nats_killed_under_load_and_started_again_delays_and_doubles_nothi
     await run.hit()
     await run.until_status("sent")
     await stage.close_the_books(run)
+
+
+async def test_nats_loses_its_disks_in_mid_broadcast(stage: Stage) -> None:
+    run = await stage.sending()
+    await stage.lose_disks()
+    await run.hit()
+    await run.until_status("sent")
+    await stage.close_the_books(run, bound=OUT, public_counts=False)
+    code, said = await command(stage.stack, "verify")
+    assert code == 0, said
+    assert "batches from their SQL rows alone" in said
+
+
+@pytest.mark.chaos
+async def test_nats_loses_its_disks_in_the_middle_of_a_recall(stage: Stage) -> None:
+    run = await stage.run()
+    await run.press("send")
+    await run.until_status("sent")
+    await run.press("recall")
+    goal = round(PEOPLE * stage.luck.uniform(0.1, 0.8))
+    await run.until(lambda state: bool(state["counts"]["recalled"] >= goal))
+    await stage.lose_disks()
+    await run.hit()
+    state = await run.until_status("created")
+    assert state["counts"]["recalled"] == PEOPLE
+    await stage.close_the_books(run, public_counts=False)
+
+
+@pytest.mark.chaos
+async def test_nats_loses_its_disks_while_a_run_is_being_stopped(stage: Stage) -> None:
+    run = await stage.sending()
+    await run.insist("stop")
+    await asyncio.sleep(stage.luck.uniform(0, 0.5))
+    await stage.lose_disks()
+    await run.hit()
+    await run.until_status("stopped")
+    await stage.close_the_books(run, bound=OUT, public_counts=False)
+    await run.insist("resume")
+    await run.until_status("sent")
+    await stage.close_the_books(run, bound=OUT, public_counts=False)
 
 
 @pytest.mark.chaos

@@ -1,16 +1,15 @@
 """A system whose services are those of one tree of code, and the tree of the commit before."""
 
-import asyncio
 import io
 import os
 import subprocess
-import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 from deploy.local.stack import Plan, Stack
 from tests.support.identity import EVERY_ROLE
+from tests.support.system import python
 
 SERVICES = ("libs/*/src/*", "services/*/src/*")
 """What git calls the code of the services."""
@@ -55,14 +54,10 @@ class Release(Stack):
         return bool(files) and all(Path(file).is_relative_to(tree) for file in files)
 
     async def _python(self, *arguments: str) -> str:
-        settings = await asyncio.to_thread(self.api_settings)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, env={**os.environ, **settings}, stdout=asyncio.subprocess.PIPE
-        )
-        said, _ = await process.communicate()
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}: {said.decode()}")
-        return said.decode()
+        code, said = await python(self, *arguments)
+        if code:
+            raise RuntimeError(f"{' '.join(arguments)} ended with {code}: {said}")
+        return said
 
 
 def commit_before(repository: Path) -> str:

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -96,6 +98,22 @@ class System:
     async def fault(self, **fault: Any) -> None:
         """Script a fault."""
         await self.emulator("POST", "/faults", fault)
+
+
+async def command(stack: Stack, *arguments: str) -> tuple[int, str]:
+    """The exit code of `python -m broadcast_api …`, and what it printed."""
+    return await python(stack, "-m", "broadcast_api", *arguments)
+
+
+async def python(stack: Stack, *arguments: str) -> tuple[int, str]:
+    """The same of any Python process that is told what the api is told."""
+    settings = await asyncio.to_thread(stack.api_settings)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, env={**os.environ, **settings}, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, said.decode()
 
 
 def opens(stack: Stack) -> dict[str, str]:
