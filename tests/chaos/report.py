@@ -16,7 +16,8 @@ and BROADCASTS streams and the chats are compared; a scenario holds only when al
 - **silent losses**: recipients of whom the api says the untruth: delivered though nothing came, or anything but
   delivered or unconfirmed though it did.
 - **unconfirmed**: recipients reported as "may have arrived", and the **bound**: open attempts at the kills (batches
-  out × window) plus replies of Telegram that were taken away. Both are sums over the repetitions.
+  out × window) plus replies of Telegram that were taken away; everybody of the batches out where NATS loses its disks.
+  Both are sums over the repetitions.
 - **recovery**: the longest that a run took beyond what its remaining messages take at the bot's rate, in seconds, from
   the end of the fault (or from the kill) until everybody was accounted for. A dead worker's job comes to another after
   its consumer's `ack_wait` and a lease.

@@ -36,7 +36,7 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         if self._user:
             shutil.chown(folder, self._user)
-        initdb = [str(_binaries() / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust"]
+        initdb = [str(binaries() / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust"]
         if self._run([*initdb, "-E", "UTF8", "--locale=C", "--no-sync"]).wait(60):
             raise RuntimeError("initdb failed")
 
@@ -44,7 +44,7 @@ class PostgresServer:
         """Start and wait until it answers; raises RuntimeError when it does not."""
         options = [argument for option in SWIFT for argument in ("-c", option)]
         place = ["-D", str(self._folder / "data"), "-p", str(self._port), "-h", "127.0.0.1", "-k", str(self._folder)]
-        self._process = self._run([str(_binaries() / "postgres"), *place, *options])
+        self._process = self._run([str(binaries() / "postgres"), *place, *options])
         _wait(self.dsn, self._process)
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
@@ -142,7 +142,8 @@ def _another_user() -> str | None:
     return next((name for name in ("postgres", "nobody") if name in {entry.pw_name for entry in pwd.getpwall()}), None)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The folder of PostgreSQL's own commands."""
     system = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if system:
         return system[-1].parent
