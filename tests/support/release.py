@@ -14,6 +14,9 @@ from tests.support.system import python
 SERVICES = ("libs/*/src/*", "services/*/src/*")
 """What git calls the code of the services."""
 
+GIT = ("git", "-c", "safe.directory=*", "-C")
+"""Also where whoever made the clone is not who runs the tests."""
+
 
 class Release(Stack):
     """The services of a tree; NATS, the emulator and the installed packages are those of the tests.
@@ -79,7 +82,7 @@ def commit_before(repository: Path) -> str:
 def tree_of(commit: str, repository: Path, folder: Path) -> Path:
     """The folder, with the services of that commit in it."""
     archive = subprocess.run(
-        ["git", "-C", str(repository), "archive", commit, "libs", "services"], stdout=subprocess.PIPE, check=True
+        [*GIT, str(repository), "archive", commit, "libs", "services"], stdout=subprocess.PIPE, check=True
     )
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
@@ -88,5 +91,5 @@ def tree_of(commit: str, repository: Path, folder: Path) -> Path:
 
 def git(repository: Path, *arguments: str) -> str:
     """What git says, without the line's end; what it complains of goes to standard error."""
-    said = subprocess.run(["git", "-C", str(repository), *arguments], stdout=subprocess.PIPE, check=True, text=True)
+    said = subprocess.run([*GIT, str(repository), *arguments], stdout=subprocess.PIPE, check=True, text=True)
     return said.stdout.strip()
