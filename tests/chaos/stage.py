@@ -83,6 +83,16 @@ class Stage:
         await asyncio.sleep(self.luck.uniform(0, 0.05))
         return run
 
+    async def recalling(self) -> Run:
+        """A run of which a random part was recalled by now."""
+        run = await self.run()
+        await run.press("send")
+        await run.until_status("sent")
+        await run.press("recall")
+        goal = round(PEOPLE * self.luck.uniform(0.1, 0.8))
+        await run.until(lambda state: bool(state["counts"]["recalled"] >= goal))
+        return run
+
     async def close_the_books(self, run: Run, bound: int = 0, *, public_counts: bool = True) -> Account:
         """The common check of a run at rest, kept for the report."""
         result = await account(run, self.js, bound, public_counts=public_counts)

@@ -33,12 +33,7 @@ async def test_nats_loses_its_disks_in_mid_broadcast(stage: Stage) -> None:
 
 @pytest.mark.chaos
 async def test_nats_loses_its_disks_in_the_middle_of_a_recall(stage: Stage) -> None:
-    run = await stage.run()
-    await run.press("send")
-    await run.until_status("sent")
-    await run.press("recall")
-    goal = round(PEOPLE * stage.luck.uniform(0.1, 0.8))
-    await run.until(lambda state: bool(state["counts"]["recalled"] >= goal))
+    run = await stage.recalling()
     await stage.lose_disks()
     await run.hit()
     state = await run.until_status("created")

@@ -93,12 +93,7 @@ async def test_a_rolling_restart_of_all_dispatchers_leaves_nobody_unconfirmed_an
 
 @pytest.mark.chaos
 async def test_a_revoker_killed_in_the_middle_of_a_recall_leaves_no_message_behind(stage: Stage) -> None:
-    run = await stage.run()
-    await run.press("send")
-    await run.until_status("sent")
-    await run.press("recall")
-    goal = round(PEOPLE * stage.luck.uniform(0.1, 0.8))
-    await run.until(lambda state: bool(state["counts"]["recalled"] >= goal))
+    run = await stage.recalling()
     await stage.kill(stage.luck.choice(REVOKERS))
     await run.hit()
     state = await run.until_status("created")

@@ -11,11 +11,19 @@ from broadcast_api.duties.projection import Projection
 from broadcast_api.duties.recall import RecallPlanner
 from broadcast_api.duties.settle import Settler
 from broadcast_api.duties.sweeper import Sweeper
-from broadcast_contracts.topology import LEDGER, RECALL_LEDGER
+from broadcast_contracts.topology import LEDGER, RECALL_LEDGER, Stream
 from broadcast_delivery.jetstream import JetStreamLedger
+from broadcast_delivery.topology import ensure
 from tests.integration.duties.stage import Stage
 
 WINDOW = 2
+
+
+async def remake(js: JetStreamContext, *streams: Stream) -> None:
+    """Lose these streams with all they held, and make them again."""
+    for stream in streams:
+        await js.delete_stream(stream.name)
+    await ensure(js, ("main",))
 
 
 class Parts:

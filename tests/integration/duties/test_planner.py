@@ -11,7 +11,7 @@ from broadcast_api.duties.issue import Issue
 from broadcast_contracts import CloseV1, Outcome, ResolveV1, RunControlV1, decode
 from broadcast_contracts.topology import CONTROL, JOBS, LEDGER, control_key, ledger_subject
 from broadcast_delivery.topology import ensure
-from tests.integration.duties.parts import Parts
+from tests.integration.duties.parts import Parts, remake
 from tests.integration.duties.stage import Stage
 from tests.integration.duties.workers import Owner, finish, nonce, send_jobs
 
@@ -213,7 +213,7 @@ async def test_a_run_whose_ledger_is_gone_resumes_from_the_copy_in_sql(
     await send_jobs(js)
     await js.purge_stream(LEDGER.name, subject=ledger_subject(LEDGER, stage.key(id)))
     if recreated:
-        await remake(js)
+        await remake(js, LEDGER)
     stage.press("resume", id)
     await parts.go()
     (job,) = await send_jobs(js)
@@ -233,7 +233,7 @@ async def test_whoever_may_have_been_attempted_when_the_ledger_was_lost_is_uncon
     await parts.go()
     await Owner(parts.ledger, stage.key(id)).settle(Outcome.DELIVERED, range(4))
     await parts.go()
-    await remake(js)
+    await remake(js, LEDGER)
     await parts.issuer.again(stage.run(id).id, 0)
     await parts.go()
     assert stage.outcomes(id) == ["delivered"] * 4 + [None] * 6
@@ -252,7 +252,7 @@ async def test_a_batch_of_which_nothing_was_projected_when_the_ledger_was_lost_i
     id = stage.sending()
     await parts.go()
     await Owner(parts.ledger, stage.key(id)).settle(Outcome.DELIVERED, range(4))
-    await remake(js)
+    await remake(js, LEDGER)
     await parts.issuer.again(stage.run(id).id, 0)
     assert (await Owner(parts.ledger, stage.key(id)).look()).pending(range(10)) == []
 
@@ -266,14 +266,9 @@ async def test_a_batch_that_is_first_issued_after_the_loss_is_sent_as_ever(
     for job in await send_jobs(js):
         await finish(parts.ledger, job)
     await parts.sends.step()
-    await remake(js)
+    await remake(js, LEDGER)
     await parts.go()
     for job in await send_jobs(js):
         await finish(parts.ledger, job)
     await parts.go()
     assert (stage.status(id), stage.counts(id).delivered) == ("sent", 40)
-
-
-async def remake(js: JetStreamContext) -> None:
-    await js.delete_stream(LEDGER.name)
-    await ensure(js, ("main",))

@@ -28,8 +28,7 @@ from broadcast_contracts import (
 from broadcast_contracts.topology import DEAD, LEDGER, PROJECTION, dead_subject, ledger_subject
 from broadcast_delivery import fold
 from broadcast_delivery.jetstream import JetStreamLedger
-from broadcast_delivery.topology import ensure
-from tests.integration.duties.parts import Parts
+from tests.integration.duties.parts import Parts, remake
 from tests.integration.duties.stage import Stage
 from tests.integration.duties.workers import SENT_AT, Owner, finish, nonce, send_jobs
 
@@ -319,8 +318,7 @@ async def test_what_somebody_began_in_a_ledger_made_anew_is_not_taken_for_the_lo
     await parts.go()
     await Owner(parts.ledger, stage.key(id)).settle(Outcome.DELIVERED, range(4))
     await parts.go()
-    await js.delete_stream(LEDGER.name)
-    await ensure(js, ("main",))
+    await remake(js, LEDGER)
     await Owner(parts.ledger, stage.key(id)).open([0])
     again = Parts(stage, js)
     await again.go()

@@ -7,8 +7,7 @@ from nats.js import JetStreamContext
 
 from broadcast_contracts import Answer, Outcome, ProgressV1, Result
 from broadcast_contracts.topology import RECALL_LEDGER
-from broadcast_delivery.topology import ensure
-from tests.integration.duties.parts import Parts
+from tests.integration.duties.parts import Parts, remake
 from tests.integration.duties.stage import Stage
 from tests.integration.duties.workers import SENT_AT, Owner, finish, finish_recall, recall_jobs, send_jobs
 
@@ -255,8 +254,7 @@ async def test_a_recall_ends_although_the_recall_ledger_was_lost(
     for i in range(5):
         await owner.settle(Outcome.RECALLED, [i])
     await parts.go()
-    await js.delete_stream(RECALL_LEDGER.name)
-    await ensure(js, ("main",))
+    await remake(js, RECALL_LEDGER)
     for _ in range(4):
         await parts.sweeper.step()
         for job in await recall_jobs(js):

@@ -31,8 +31,7 @@ from broadcast_api.repair.verify import Verify
 from broadcast_api.settings import Settings
 from broadcast_contracts import Answer, CloseV1, Counts, Outcome, ResolveV1
 from broadcast_contracts.topology import BROADCASTS, LEDGER, RECALL_LEDGER
-from broadcast_delivery.topology import ensure
-from tests.integration.duties.parts import Parts
+from tests.integration.duties.parts import Parts, remake
 from tests.integration.duties.stage import BATCH, Stage
 from tests.integration.duties.workers import Owner, finish, finish_recall, nonce, recall_jobs, send_jobs
 from tests.support.nats import NatsServer
@@ -381,9 +380,7 @@ async def test_after_a_restore_whoever_has_no_outcome_is_doubted_and_never_sent_
 ) -> None:
     people = len(stage.deliveries(lives.stopped))
     known = stage.counts(lives.stopped)
-    for lost in (LEDGER, RECALL_LEDGER):
-        await js.delete_stream(lost.name)
-    await ensure(js, ("main",))
+    await remake(js, LEDGER, RECALL_LEDGER)
     said: list[str] = []
     for _ in range(2):
         await Doubt(stage.database, js, said.append).run([])

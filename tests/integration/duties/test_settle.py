@@ -9,8 +9,7 @@ from nats.js import JetStreamContext
 
 from broadcast_contracts import Counts, Outcome
 from broadcast_contracts.topology import CONTROL, LEDGER
-from broadcast_delivery.topology import ensure
-from tests.integration.duties.parts import Parts
+from tests.integration.duties.parts import Parts, remake
 from tests.integration.duties.stage import Stage
 from tests.integration.duties.workers import Owner, finish, send_jobs
 
@@ -207,8 +206,7 @@ async def test_a_stop_ends_although_the_ledger_was_lost(
     if closed:
         stage.press("stop", id)
         await parts.go()
-    await js.delete_stream(LEDGER.name)
-    await ensure(js, ("main",))
+    await remake(js, LEDGER)
     if not closed:
         stage.press("stop", id)
     impatient = Parts(stage, js, patience=0.0)

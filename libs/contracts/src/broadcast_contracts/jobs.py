@@ -41,7 +41,7 @@ class SendJobV1(Job):
     ledger_kept_since: datetime | None = Field(
         default=None,
         description="when the stream LEDGER had been made, as the issuer saw it before it looked at the batch's log; "
-        "an empty log in a stream made later is a lost one: leave the batch alone",
+        "where the stream was made at another time, that log is lost: leave the batch alone",
     )
     content: Content
     chats: list[int] = Field(min_length=1, max_length=1_000)

@@ -20,10 +20,11 @@ from broadcast_delivery.ports import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """Both logs of a batch, as they are now."""
+    """Both logs of a batch, as they are now; `kept_since` is the ledger's of the sending."""
 
     send: Fold
     recall: Fold
+    kept_since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ async def read_logs(ledger: Ledger, recall_ledger: Ledger, run: Row[Any], batch:
     send = fold(await ledger.read(key) if ours else [], "send")
     if run.state == "test":
         finish_test(send)
-    return Logs(send, fold(await recall_ledger.read(key), "recall"))
+    return Logs(send, fold(await recall_ledger.read(key), "recall"), kept_since)
 
 
 def read_batch(connection: Connection, run: Row[Any], batch: int) -> Stored:

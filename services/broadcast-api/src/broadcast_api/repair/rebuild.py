@@ -203,10 +203,9 @@ class Rebuild:
     async def _batch(self, run: Row[Any], number: int) -> bool:
         """Answers whether a log was gone, so that the rows stay as they are."""
         async with asyncio.timeout(READ_SECONDS):
-            kept_since = await self._ledger.kept_since()
             since = await asyncio.to_thread(self._ledger_since, run, number)
             logs = await read_logs(self._ledger, self._recall_ledger, run, number, since)
-        return await asyncio.to_thread(self._restore_batch, run, number, logs, kept_since)
+        return await asyncio.to_thread(self._restore_batch, run, number, logs)
 
     def _ledger_since(self, run: Row[Any], number: int) -> datetime | None:
         of_batch = (batches.c.run_id == run.id, batches.c.batch == number)
@@ -214,7 +213,7 @@ class Rebuild:
             since: datetime | None = connection.scalar(select(batches.c.ledger_since).where(*of_batch))
             return since
 
-    def _restore_batch(self, run: Row[Any], number: int, logs: Logs, kept_since: datetime) -> bool:
+    def _restore_batch(self, run: Row[Any], number: int, logs: Logs) -> bool:
         with self._database.write() as connection:
             lock_run(connection, run.id)
             stored = read_batch(connection, run, number)
@@ -222,7 +221,7 @@ class Rebuild:
             row = and_(batches.c.run_id == run.id, batches.c.batch == number)
             sent = logs.send.version > 0 and not expired(logs.send, stored)
             recalled = run.state in RECALLING and logs.recall.version > 0 and not expired(logs.recall, stored)
-            plan = _plan(run, stored.row, logs) | ({"ledger_since": kept_since} if sent else {})
+            plan = _plan(run, stored.row, logs) | ({"ledger_since": logs.kept_since} if sent else {})
             send = _nothing_sent() if sent else _kept(run, stored)
             if run.state not in RECALLING:
                 first = number * run.batch_size
