@@ -1,6 +1,7 @@
 """What moves by itself."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
@@ -14,14 +15,16 @@ from broadcast_api.entrypoints.console.page import make_page
 from tests.support.broadcast_api import Api
 
 
-async def watching(api: Api, *ids: str) -> AsyncIterator[str]:
-    """The events of the stream, without the beats. (An ASGI transport would wait for the end of the answer.)"""
+async def watching(api: Api, *ids: str, newest: str | None = None) -> AsyncIterator[str]:
+    """The events of the stream, without the beats; `newest` is what the page knew, the last of the ids unless told.
+    (An ASGI transport would wait for the end of the answer.)"""
     scope = {"type": "http", "app": api.app, "path": "/broadcasts", "query_string": b"", "method": "GET"}
     request = Request(
         {**scope, "headers": [(b"accept-language", b"ru")], "state": {"request_id": "1", "scope": EVERYTHING}}
     )
     wanted = [UUID(id) for id in ids]
-    answer = await live.live_list(make_page(request), wanted)
+    known = UUID(newest) if newest else wanted[-1] if wanted else None
+    answer = await live.live_list(make_page(request), wanted, known)
     async for event in answer.body_iterator:
         text = bytes(event).decode() if not isinstance(event, str) else event
         if not text.startswith("event: beat"):
@@ -52,6 +55,30 @@ async def test_a_new_or_deleted_broadcast_makes_the_list_stale(api: Api) -> None
     await following(events, "event: stale")
     await api.http.delete(f"/v1/broadcasts/{id}")
     await following(events, "event: stale")
+
+
+async def test_a_broadcast_created_before_the_stream_was_open_makes_the_list_stale(api: Api) -> None:
+    id = (await api.broadcast())["id"]
+    missed = (await api.broadcast(name="Ещё одна"))["id"]
+    await following(watching(api, id), "event: stale")
+    heard = [event async for event in first(2, watching(api, id, newest=missed))]
+    assert [event for event in heard if "event: stale" in event] == []
+
+
+async def test_who_joins_others_is_told_nothing_older_than_what_they_saw(api: Api) -> None:
+    id = await api.in_state("created")
+    events = watching(api, id)
+    await following(events, "Создана")
+    await api.press("send", id)
+    assert "Создана" not in await anext(watching(api, id))
+
+
+async def first(n: int, events: AsyncIterator[str]) -> AsyncIterator[str]:
+    """No more than these, and no longer than two seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(2):
+            for _ in range(n):
+                yield await anext(events)
 
 
 async def test_an_empty_list_is_watched_too(api: Api) -> None:

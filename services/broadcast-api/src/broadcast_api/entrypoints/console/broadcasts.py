@@ -10,6 +10,7 @@ from markupsafe import Markup
 from pydantic import BeforeValidator
 
 from broadcast_api.adapters.listing import Sort
+from broadcast_api.adapters.queries import Queries
 from broadcast_api.application.approval import Standing
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.entrypoints.console.access import VIEWER
@@ -117,9 +118,16 @@ def list_broadcasts(
         sort=order,
         sorts=SORTS,
         first=cursor is None,
+        newest=newest_of(page.door.queries),
         asks_approval=page.door.broadcasts.asks_approval,
         statuses=list(Status),
     )
+
+
+def newest_of(queries: Queries) -> UUID | None:
+    """The broadcast that was created last; None where there is none."""
+    rows = queries.broadcasts(status=None, text="", after=None, limit=1)
+    return rows[0].id if rows else None
 
 
 @router.get("/broadcasts/{id}", dependencies=[VIEWER])

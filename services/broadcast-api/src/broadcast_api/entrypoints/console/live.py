@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,12 +15,11 @@ from broadcast_api.adapters.queries import Queries
 from broadcast_api.domain.broadcast import Status
 from broadcast_api.domain.errors import NotFound
 from broadcast_api.entrypoints.console.access import VIEWER
-from broadcast_api.entrypoints.console.broadcasts import ROWS, Shown, shown
+from broadcast_api.entrypoints.console.broadcasts import ROWS, Shown, newest_of, shown
 from broadcast_api.entrypoints.console.chart import chart
 from broadcast_api.entrypoints.console.pace import Pace
 from broadcast_api.entrypoints.console.page import Page, Viewed
 from broadcast_api.entrypoints.console.route import pages
-from broadcast_api.entrypoints.http.feed import Change
 from broadcast_api.entrypoints.http.streams import streamed
 from broadcast_contracts import Counts
 
@@ -41,62 +40,37 @@ def watched(queries: Queries, imports: Imports) -> Callable[[Collection[UUID]], 
         rows: dict[UUID, Any] = dict(queries.broadcasts_by_id(ids))
         if others := set(ids) - rows.keys() - {NEWEST}:
             rows.update(imports.by_id(others))
-        return {**rows, NEWEST: newest(queries)} if NEWEST in ids else rows
+        return {**rows, NEWEST: (newest_of(queries),)} if NEWEST in ids else rows
 
     return read
 
 
-def newest(queries: Queries) -> tuple[UUID, ...]:
-    """The id of the newest broadcast, if there is any."""
-    return tuple(row.id for row in queries.broadcasts(status=None, text="", after=None, limit=1))
-
-
 @router.get("/broadcasts/live", dependencies=[VIEWER])
-async def live_list(page: Viewed, id: Annotated[list[UUID], Query(max_length=ROWS)] = []) -> StreamingResponse:  # noqa: B006
-    """Event `patch` with the rows that changed, `stale` when the list itself did."""
+async def live_list(
+    page: Viewed,
+    id: Annotated[list[UUID], Query(max_length=ROWS)] = [],  # noqa: B006
+    newest: UUID | None = None,
+) -> StreamingResponse:
+    """Event `patch` with the rows that changed, `stale` when the list itself did since `newest` was the newest."""
     rows = await asyncio.to_thread(page.door.queries.broadcasts_by_id, id)
-    first = await asyncio.to_thread(newest, page.request.app.state.services.queries)  # as the feed reads it
-    return beating(page, _list(page, [rows[one] for one in id if one in rows], first))
+    return beating(page, _list(page, [one for one in id if one in rows], newest))
 
 
-async def _list(page: Page, rows: Sequence[Any], first: tuple[UUID, ...]) -> AsyncGenerator[bytes]:
+async def _list(page: Page, ids: Sequence[UUID], known: UUID | None) -> AsyncGenerator[bytes]:
     yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
-    sources = [(row.id, page.door.feed.watch(row.id, row, BEAT_SECONDS)) for row in rows]
-    begun = False
-    async for id, change in merged([(NEWEST, page.door.feed.watch(NEWEST, first, BEAT_SECONDS)), *sources]):
-        if id == NEWEST and change is None:
+    async for change in page.door.feed.watch([NEWEST, *ids], BEAT_SECONDS):
+        if change is None:
             yield format_sse_event(event="beat", data_str=".")
-        elif id == NEWEST:
-            if begun:
+        elif change.id == NEWEST:
+            first = await asyncio.to_thread(newest_of, page.door.queries)
+            if first != known:
                 yield format_sse_event(event="stale", data_str=".")
-            begun = True
-        elif change is not None and change.row is None:
+            known = first
+        elif change.row is None:
             yield format_sse_event(event="stale", data_str=".")
-        elif change is not None:
+        else:
             html = page.text("part_row.html", it=await _shown(page, change.row), asks_approval=False)
             yield format_sse_event(event="patch", data_str=f"<table><tbody>{html}</tbody></table>")
-
-
-async def merged(
-    sources: Sequence[tuple[UUID, AsyncIterator[Change | None]]],
-) -> AsyncIterator[tuple[UUID, Change | None]]:
-    """What any of them says, until the first of them ends."""
-    queue: asyncio.Queue[tuple[UUID, Change | None] | None] = asyncio.Queue()
-
-    async def pump(id: UUID, source: AsyncIterator[Change | None]) -> None:
-        async for change in source:
-            queue.put_nowait((id, change))
-        if id == NEWEST:
-            queue.put_nowait(None)
-
-    tasks = [asyncio.create_task(pump(*source)) for source in sources]
-    try:
-        while (item := await queue.get()) is not None:
-            yield item
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @router.get("/broadcasts/{id}/live", dependencies=[VIEWER])
@@ -105,13 +79,13 @@ async def live_one(id: UUID, page: Viewed) -> StreamingResponse:
     row = await asyncio.to_thread(page.door.queries.broadcast, id)
     if row is None:
         raise NotFound("broadcast", id)
-    return beating(page, _one(page, id, row))
+    return beating(page, _one(page, row))
 
 
-async def _one(page: Page, id: UUID, row: Any) -> AsyncGenerator[bytes]:
+async def _one(page: Page, row: Any) -> AsyncGenerator[bytes]:
     yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
     pace, drawing, said, it = Pace(), Drawing(page), "", await _shown(page, row)
-    async for change in page.door.feed.watch(id, row, BEAT_SECONDS):
+    async for change in page.door.feed.watch([row.id], BEAT_SECONDS):
         if change is not None and change.row is None:
             yield format_sse_event(event="stale", data_str=".")
             return

@@ -75,12 +75,12 @@ async def live(id: UUID, page: Viewed) -> StreamingResponse:
     row = await asyncio.to_thread(page.door.imports.get, id, page.door.scope.allowed)
     if row is None:
         raise NotFound("import", id)
-    return beating(page, _progress(page, id, row))
+    return beating(page, _progress(page, row))
 
 
-async def _progress(page: Page, id: UUID, row: Any) -> AsyncGenerator[bytes]:
+async def _progress(page: Page, row: Any) -> AsyncGenerator[bytes]:
     yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
-    async for change in page.door.feed.watch(id, row, BEAT_SECONDS):
+    async for change in page.door.feed.watch([row.id], BEAT_SECONDS):
         if change is None and row.state != "running":
             yield format_sse_event(event="beat", data_str=".")
             continue

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
@@ -40,15 +40,14 @@ async def live(
 
     It ends within seconds when the token is revoked or expires.
     """
-    row = await asyncio.to_thread(door.queries.broadcast, id)
-    if row is None:
+    if await asyncio.to_thread(door.queries.broadcast, id) is None:
         raise NotFound("broadcast", id)
-    return streamed(request, _events(door, id, row, language, last_event_id), door.heartbeat_seconds)
+    return streamed(request, _events(door, id, language, last_event_id), door.heartbeat_seconds)
 
 
-async def _events(door: Services, id: UUID, row: Any, language: Language, seen: str | None) -> AsyncGenerator[bytes]:
+async def _events(door: Services, id: UUID, language: Language, seen: str | None) -> AsyncGenerator[bytes]:
     yield format_sse_event(comment="live", retry=RETRY_MILLISECONDS)
-    async for change in door.feed.watch(id, row, door.heartbeat_seconds):
+    async for change in door.feed.watch([id], door.heartbeat_seconds):
         if change is None:
             yield KEEPALIVE_COMMENT
         elif change.row is None:
