@@ -67,7 +67,7 @@ class BotApi:
             await asyncio.sleep(slowed)
         call = Call(bot, arguments, arrived, self._session)
         faults = self._emulation.faults
-        if faults and (fault := faults.strike(name, arguments.chat_id)):
+        if faults and (fault := faults.strike(bot.id, name, arguments.chat_id)):
             return await self._suffer(fault, method, call, connection)
         return await _run(method, call)
 

@@ -141,7 +141,8 @@ class Control:
         return said({"faults": self._emulation.faults.as_list()})
 
     async def _add_fault(self, request: web.BaseRequest, rest: list[str]) -> web.StreamResponse:
-        return said(asdict(self._emulation.faults.add(await _body(request))))
+        aimed = {"bot": self._bots(request)[0].id} if request.query.get("bot") else {}
+        return said(asdict(self._emulation.faults.add({**await _body(request), **aimed})))
 
     async def _clear_faults(self, request: web.BaseRequest, rest: list[str]) -> web.StreamResponse:
         self._emulation.faults.clear()

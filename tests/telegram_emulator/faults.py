@@ -27,6 +27,7 @@ class Fault:
     id: int
     kind: Kind
     method: str = "*"
+    bot: int | None = None
     chat_id: int | None = None
     probability: float = 1.0
     next: int | None = None
@@ -100,10 +101,12 @@ class Faults:
     def clear(self) -> None:
         self._rules.clear()
 
-    def strike(self, method: str, chat_id: int | None) -> Fault | None:
+    def strike(self, bot: int, method: str, chat_id: int | None) -> Fault | None:
         """The fault for this call, if any; `method` in lower case."""
         for rule in self._rules:
             if rule.method != "*" and rule.method.lower() != method:
+                continue
+            if rule.bot is not None and rule.bot != bot:
                 continue
             if rule.chat_id is not None and rule.chat_id != chat_id:
                 continue

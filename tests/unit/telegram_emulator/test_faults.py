@@ -83,6 +83,17 @@ async def test_a_fault_can_be_aimed_at_one_chat_and_one_method(telegram: Telegra
     await telegram.bot.send_message(aimed, "x")
 
 
+async def test_a_fault_can_be_aimed_at_one_bot(telegram: Telegram) -> None:
+    await telegram.control("POST", "bots", {"token": "43:OTHER"})
+    await telegram.control("POST", "faults?bot=43:OTHER", {"kind": "restart"})
+    await telegram.bot.get_me()
+    other = telegram.new_bot("43:OTHER")
+    with pytest.raises(RestartingTelegram):
+        await other.get_me()
+    await other.session.close()
+    assert "no such bot" in (await telegram.control("POST", "faults?bot=44:NOBODY", {"kind": "restart"}))["error"]
+
+
 async def test_probable_faults_are_the_same_for_the_same_seed(telegram: Telegram) -> None:
     patterns = []
     for _ in range(2):
