@@ -168,8 +168,11 @@ async def test_a_run_is_drawn_over_time_outcome_upon_outcome(api: Api, reader: R
     assert "1 получатель был недоступен ещё до начала отправки" in page.text
 
 
-async def test_nothing_is_drawn_before_there_is_something_to_see(api: Api, reader: Reader) -> None:
-    assert "Ход отправки" not in (await reader.open(f"/broadcasts/{await api.in_state('sending')}")).text
+async def test_the_place_of_the_drawing_is_kept_until_there_is_something_to_see(api: Api, reader: Reader) -> None:
+    begun = await reader.open(f"/broadcasts/{await api.in_state('sending')}")
+    assert "Ход отправки Первые сообщения уже уходят" in begun.text
+    assert "То же в числах" not in begun.text
+    assert "Ход отправки" not in (await reader.open(f"/broadcasts/{await api.in_state('created')}")).text
 
 
 async def test_telegrams_reasons_are_said_in_plain_words_and_its_own_stand_beside_them(

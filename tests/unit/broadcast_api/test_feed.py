@@ -18,7 +18,7 @@ class Rows:
     """What is stored, by id; counts how often it was read."""
 
     def __init__(self, *ids: UUID) -> None:
-        self.stored: dict[UUID, Any] = {id: ("created",) for id in ids}
+        self.stored: dict[UUID, Any] = dict.fromkeys(ids, ("created",))
         self.reads = 0
         self.before_answering: Callable[[], object] = lambda: None
 

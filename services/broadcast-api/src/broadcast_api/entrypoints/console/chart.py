@@ -24,8 +24,8 @@ class Chart:
 
 
 def chart(points: Sequence[Point], counts: Counts) -> Chart | None:
-    """None while there is nothing to see: fewer than two moments. The top of the drawing is everybody in the run."""
-    if len(points) < 3 or not counts.total:
+    """None while nobody has been tried. The top of the drawing is everybody in the run."""
+    if not points or not counts.total:
         return None
     before = max(0, counts.failed - points[-1].failed)
     heights: list[tuple[str, Callable[[Point], int]]] = [
