@@ -151,6 +151,7 @@ def _identity(settings: Settings, database: Database) -> Identity:
             client_id=settings.oidc_client_id,
             client_secret=settings.oidc_client_secret.get_secret_value(),
             redirect_uri=f"{settings.public_url}/sign-in/back",
+            signed_out_uri=f"{settings.public_url}/sign-in",
             audience=settings.oidc_audience,
             claims=settings.oidc_claims,
             roles=settings.oidc_roles,

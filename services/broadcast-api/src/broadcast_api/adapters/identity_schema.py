@@ -1,4 +1,5 @@
-"""The SQL tables of identity: accounts, sessions, API keys. No secret stands in them, only what it is checked by."""
+"""The SQL tables of identity: accounts, sessions, API keys. Nothing that opens anything here stands in them,
+only what it is checked by."""
 
 from sqlalchemy import JSON, BigInteger, Column, Index, String, Table, Text
 
@@ -38,10 +39,15 @@ sessions = Table(
     Column("roles", JSON, nullable=False),
     Column("created_at", Time, nullable=False),
     Column("expires_at", Time, nullable=False),
+    Column("id_token", Text),
     Index("sessions_of_principal", "principal"),
     Index("sessions_by_expiry", "expires_at"),
 )
-"""Who is signed in to the console. `token_hash` is the SHA-256 of what the cookie holds."""
+"""Who is signed in to the console. `token_hash` is the SHA-256 of what the cookie holds.
+
+`id_token` is what the OIDC provider said about them, to be shown to it again at signing out: it opens nothing here.
+Null for a local account.
+"""
 
 pending_sign_ins = Table(
     "pending_sign_ins",

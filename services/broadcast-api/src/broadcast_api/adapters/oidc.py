@@ -1,4 +1,4 @@
-"""The organisation's OpenID Connect provider: who signs in there (code flow with PKCE), and whose JWT this is."""
+"""The organisation's OpenID Connect provider: who signs in and out there (code flow with PKCE), and whose JWT it is."""
 
 import threading
 import time
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
+from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped]
 from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.httpx_client import OAuth2Client  # type: ignore[import-untyped]
 from joserfc import jwt
@@ -26,6 +27,8 @@ AGAIN_SECONDS = 30
 
 LEEWAY_SECONDS = 30
 TOKEN_MAX = 16_384
+HINT_MAX = 4_096
+"""Of an ID token in an address: servers commonly take 8 KB of one."""
 TIMEOUT_SECONDS = 5
 
 
@@ -43,6 +46,7 @@ class ProviderSettings:
     client_id: str
     client_secret: str
     redirect_uri: str
+    signed_out_uri: str
     audience: str = ""
     claims: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -68,8 +72,8 @@ class Provider:
             )
             return str(url)
 
-    def principal_of_code(self, code: str, pending: Pending) -> Principal:
-        """Who came back with this code; raises `BadToken`."""
+    def signed_in(self, code: str, pending: Pending) -> tuple[Principal, str]:
+        """Who came back with this code, and the ID token that says so; raises `BadToken`."""
         described = self._described()
         try:
             with self._client() as client:
@@ -80,7 +84,8 @@ class Provider:
                     redirect_uri=self._settings.redirect_uri,
                     code_verifier=pending.verifier,
                 )
-                claims = self._verified(str(token.get("id_token", "")), self._settings.client_id, nonce=pending.nonce)
+                id_token = str(token.get("id_token", ""))
+                claims = self._verified(id_token, self._settings.client_id, nonce=pending.nonce)
                 if endpoint := described.get("userinfo_endpoint"):
                     told = client.get(endpoint).raise_for_status().json()
                     if told.get("sub") != claims["sub"]:
@@ -90,7 +95,23 @@ class Provider:
             raise BadToken(f"the code was refused: {error.error}") from None
         except httpx2.HTTPError as error:
             raise ProviderUnavailable from error
-        return self._principal(claims)
+        return self._principal(claims), id_token
+
+    def sign_out_address(self, id_token: str) -> str:
+        """Where to send a browser that has signed out here, so that it does so there; "" where the provider announces
+        no such place (OpenID Connect RP-Initiated Logout 1.0).
+
+        Without the ID token the provider has to ask whether they meant it, and some refuse to come back.
+        """
+        endpoint = self._described().get("end_session_endpoint")
+        if not endpoint:
+            return ""
+        stated = {
+            "client_id": self._settings.client_id,
+            "post_logout_redirect_uri": self._settings.signed_out_uri,
+            "id_token_hint": id_token if len(id_token) <= HINT_MAX else "",
+        }
+        return str(add_params_to_uri(endpoint, [(name, value) for name, value in stated.items() if value]))
 
     def principal_of_bearer(self, token: str) -> Principal:
         """Whose access token this is; raises `BadToken`.

@@ -33,14 +33,15 @@ class Sessions:
     def __init__(self, database: Database, life_seconds: float) -> None:
         self._database, self._life = database, timedelta(seconds=life_seconds)
 
-    def begin(self, principal: Principal) -> str:
-        """A new session, under a token that nobody has seen before; answers the token."""
+    def begin(self, principal: Principal, id_token: str = "") -> str:
+        """A new session, under a token that nobody has seen before; answers the token. `id_token`: of the provider."""
         token, now = new_token(), datetime.now(UTC)
         who = {"principal": principal.id, "name": principal.name, "position": principal.position}
         when = {"created_at": now, "expires_at": now + self._life}
         with self._database.write() as connection:
             connection.execute(delete(sessions).where(sessions.c.expires_at < now))
             row = {"token_hash": token_hash(token), **who, "roles": write_roles(principal.roles), **when}
+            row["id_token"] = id_token or None
             connection.execute(insert(sessions).values(**row))
         return token
 
@@ -52,10 +53,11 @@ class Sessions:
             return None
         return Principal(row.principal, row.name, row.position, read_roles(row.roles))
 
-    def end(self, token: str) -> None:
-        """Sign out."""
+    def end(self, token: str) -> str:
+        """Sign out; answers the ID token that the session began with, "" where there is none."""
+        of_token = delete(sessions).where(sessions.c.token_hash == token_hash(token))
         with self._database.write() as connection:
-            connection.execute(delete(sessions).where(sessions.c.token_hash == token_hash(token)))
+            return connection.execute(of_token.returning(sessions.c.id_token)).scalar_one_or_none() or ""
 
     def end_all(self, principal_id: str) -> bool:
         """Sign somebody out everywhere; answers whether they were signed in."""

@@ -37,13 +37,13 @@ def signed_in(request: Request) -> Principal:
     return principal
 
 
-def remember_session(request: Request, response: Response, principal: Principal) -> None:
+def remember_session(request: Request, response: Response, principal: Principal, id_token: str = "") -> None:
     """Begin a session under a new token, whatever token the browser came with; that one ends."""
     identity = identity_of(request)
-    forget_session(request, response)
+    end_session(request)
     response.set_cookie(
         SESSION_COOKIE,
-        identity.sessions.begin(principal),
+        identity.sessions.begin(principal, id_token),
         max_age=int(identity.session_seconds),
         httponly=True,
         samesite="lax",
@@ -51,11 +51,10 @@ def remember_session(request: Request, response: Response, principal: Principal)
     )
 
 
-def forget_session(request: Request, response: Response) -> None:
-    """Sign out, on the server too."""
-    if token := request.cookies.get(SESSION_COOKIE, ""):
-        identity_of(request).sessions.end(token)
-    response.delete_cookie(SESSION_COOKIE)
+def end_session(request: Request) -> str:
+    """Sign out on the server; answers the ID token of the session, "" where there is none."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    return identity_of(request).sessions.end(token) if token else ""
 
 
 def is_secure(request: Request) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -133,9 +133,7 @@ class Page:
             self.remember(response, "flash", flash, FLASH_SECONDS)
         return response
 
-    def remember(
-        self, response: HTMLResponse | RedirectResponse, name: str, value: str, age: int = YEAR_SECONDS
-    ) -> None:
+    def remember(self, response: Response, name: str, value: str, age: int = YEAR_SECONDS) -> None:
         """Set a cookie that scripts cannot read."""
         secure = is_secure(self.request)
         response.set_cookie(name, value, max_age=age, httponly=True, samesite="lax", secure=secure)

@@ -3,19 +3,21 @@
 import hmac
 import logging
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from broadcast_api.adapters.accounts import TooManyAttempts
 from broadcast_api.adapters.oidc import BadToken
+from broadcast_api.domain.errors import ProviderUnavailable
 from broadcast_api.entrypoints.console.access import (
     ANYBODY,
-    forget_session,
+    SESSION_COOKIE,
+    end_session,
     identity_of,
     is_secure,
     remember_session,
 )
 from broadcast_api.entrypoints.console.forms import Posted
-from broadcast_api.entrypoints.console.page import Page, Viewed, local_path
+from broadcast_api.entrypoints.console.page import FLASH_SECONDS, Page, Viewed, local_path
 from broadcast_api.entrypoints.console.route import pages
 
 log = logging.getLogger(__name__)
@@ -91,22 +93,43 @@ def back(page: Viewed, state: str = "", code: str = "", error: str = "") -> Resp
     try:
         if not code:
             raise BadToken(f"the provider said: {error[:100]}")
-        principal = identity.provider.principal_of_code(code, pending)
+        principal, id_token = identity.provider.signed_in(code, pending)
     except BadToken as refusal:
         log.warning("sign_in_refused", extra={"why": str(refusal)})
         return _page(page, pending.next, 401, page.words.gettext("The sign-in service did not let you in."))
     log.info("signed_in", extra={"principal": principal.id})
     response = page.redirect(pending.next)
-    remember_session(request, response, principal)
+    remember_session(request, response, principal, id_token)
     response.delete_cookie(STATE_COOKIE, path="/sign-in")
     return response
 
 
 @router.post("/sign-out", dependencies=[ANYBODY])
 def sign_out(page: Viewed, form: Posted) -> Response:
-    response = page.redirect("/sign-in", "signed_out")
-    forget_session(page.request, response)
+    """Here at once, whatever becomes of it at the provider; then there, too: whoever sits down next could otherwise
+    sign in again without a password.
+
+    The browser goes there from a page and not by a redirect: after a form our CSP forbids to be led to another site,
+    and where the provider leads it in turn nobody here knows.
+    """
+    address = _sign_out_address(page.request, end_session(page.request))
+    if address:
+        response: Response = page.render("signed_out.html", address=address)
+        page.remember(response, "flash", "signed_out", FLASH_SECONDS)
+    else:
+        response = page.redirect("/sign-in", "signed_out")
+    response.delete_cookie(SESSION_COOKIE)
     return response
+
+
+def _sign_out_address(request: Request, id_token: str) -> str:
+    """At the provider; "" where nobody has to go there, or nobody knows where."""
+    provider = identity_of(request).provider
+    try:
+        return provider.sign_out_address(id_token) if provider else ""
+    except ProviderUnavailable:
+        log.warning("signed_out_only_here", extra={"why": "the provider is unavailable"})
+        return ""
 
 
 def _page(page: Page, next: str, status: int = 200, fault: str = "", login: str = "") -> Response:
