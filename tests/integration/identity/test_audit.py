@@ -182,15 +182,18 @@ async def test_a_command_signs_somebody_out_everywhere_and_nobody_else(
     assert (exported.count('"what":"session.ended"'), exported.count('"id":"oidc:4711"')) == (2, 2)
 
 
+TEXT = "Come to the gate"
+
+
 def forge(event_store_url: str) -> int:
-    """Change a text in every event that holds it, as an administrator of the database can; answers how many events."""
+    """Change `TEXT` in every event that holds it, as an administrator of the database can; answers how many events."""
     engine = create_engine(event_store_url.replace("postgresql://", "postgresql+psycopg://"))
     table, words, stored = "broadcasts_events", "convert_from(state, 'UTF8')", "convert_to({}, 'UTF8')"
     if engine.dialect.name == "sqlite":
         table, words, stored = "stored_events", "CAST(state AS TEXT)", "CAST({} AS BLOB)"
-    forged = stored.format(f"REPLACE({words}, '9:00', '8:00')")
+    forged = stored.format(f"REPLACE({words}, '{TEXT}', 'Stay at home')")
     with engine.begin() as events:
-        changed = events.execute(text(f"UPDATE {table} SET state = {forged} WHERE {words} LIKE '%9:00%'"))
+        changed = events.execute(text(f"UPDATE {table} SET state = {forged} WHERE {words} LIKE '%{TEXT}%'"))
     engine.dispose()
     return int(changed.rowcount)
 
@@ -203,7 +206,7 @@ async def test_a_log_that_was_changed_after_an_export_is_found(
     tmp_path: Path,
     event_store_url: str,
 ) -> None:
-    await api.broadcast()
+    await api.broadcast(text=TEXT)
     file = tmp_path / "audit.ndjson"
     file.write_text("".join(await lines(api)))
     assert run(monkeypatch, capsys, "audit", "verify", "--log", file)[1] == 0
