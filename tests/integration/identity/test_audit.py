@@ -1,6 +1,8 @@
 """Who did what is on record, is shown to administrators alone, and can be exported so that a change is noticed."""
 
+import os
 import re
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -213,3 +215,15 @@ async def test_a_log_that_was_changed_after_an_export_is_found(
     assert forge(event_store_url) == 1
     _, code = run(monkeypatch, capsys, "audit", "verify", "--log", file)
     assert code == f"{file}: line 3: the event log says something else"
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("command", ["audit export", "policies"])
+def test_a_command_whose_reader_has_gone_ends_without_a_word(app: FastAPI, command: str) -> None:
+    bearer(app)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as pipe:
+        arguments = [sys.executable, "-m", "broadcast_api", *command.split()]
+        ended = subprocess.run(arguments, stdout=pipe, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (141, b"")

@@ -27,6 +27,7 @@ from broadcast_api.audit_commands import add_commands as add_audit_commands
 from broadcast_api.background import NatsDuties
 from broadcast_api.entrypoints.http.policy_table import table
 from broadcast_api.identity_commands import add_commands
+from broadcast_api.pipe import reader_may_leave
 from broadcast_api.repair.command import doubt, rebuild, verify
 from broadcast_api.settings import BadSettings, DoorTokens, Settings, read_settings
 from broadcast_delivery import tracing
@@ -127,6 +128,20 @@ async def set_webhook(settings: Settings, bot: str, url: str) -> None:
 
 def main() -> None:
     """Exit code 2 with one line when the settings are wrong or the tables too old."""
+    with reader_may_leave():
+        arguments = _commands().parse_args()
+        try:
+            settings = read_settings()
+            log_json(settings.log_level)
+            arguments.run(settings, arguments)
+        except (BadSettings, WrongSchema) as error:
+            print(error, file=sys.stderr)
+            sys.exit(2)
+        except Unanswered as error:
+            sys.exit(f"Telegram: {error}")
+
+
+def _commands() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="broadcast_api", description=__doc__)
     commands = parser.add_subparsers(
         dest="command",
@@ -148,16 +163,7 @@ def main() -> None:
     commands.add_parser("policies").set_defaults(run=lambda settings, _: print(table(build(settings))))
     add_commands(commands)
     add_audit_commands(commands)
-    arguments = parser.parse_args()
-    try:
-        settings = read_settings()
-        log_json(settings.log_level)
-        arguments.run(settings, arguments)
-    except (BadSettings, WrongSchema) as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except Unanswered as error:
-        sys.exit(f"Telegram: {error}")
+    return parser
 
 
 if __name__ == "__main__":
