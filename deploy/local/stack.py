@@ -65,6 +65,8 @@ class Stack:
         """Opens the api, with every role; known once the api was started."""
         self.parts: dict[str, Part] = {}
         self._worker_ports: dict[str, int] = {}
+        self._metrics_ports: dict[str, int] = {}
+        """Of api processes; a worker has only one port."""
 
     @property
     def database_url(self) -> str:
@@ -123,7 +125,11 @@ class Stack:
         """Start an api process (a further one under another name and address)."""
         address = url or self.api_url
         self.api_key = self.api_key or await asyncio.to_thread(local_key, self.database_url, self.plan.var)
-        settings = {**await asyncio.to_thread(self.api_settings), "BROADCAST_PORT": address.rsplit(":", 1)[1]}
+        ports = {
+            "BROADCAST_PORT": address.rsplit(":", 1)[1],
+            "BROADCAST_METRICS_PORT": str(self._metrics_ports.setdefault(name, free_port())),
+        }
+        settings = {**await asyncio.to_thread(self.api_settings), **ports}
         await self._start(name, [sys.executable, "-m", "broadcast_api", "serve"], settings)
         await until(lambda: http_ok(f"{address}/readyz"), name, self.parts[name])
 
@@ -190,9 +196,15 @@ class Stack:
         await until(lambda: http_ok(f"http://127.0.0.1:{port}/readyz"), name, self.parts[name])
 
     def metrics_urls(self) -> list[str]:
-        """Of every service that was started."""
+        """Of every process that was started, api first."""
+        return [
+            f"http://127.0.0.1:{port}/metrics" for port in (*self._metrics_ports.values(), *self._worker_ports.values())
+        ]
+
+    def readiness_urls(self) -> list[str]:
+        """Of the first api and of every worker that was started."""
         workers = [f"http://127.0.0.1:{port}" for port in self._worker_ports.values()]
-        return [f"{url}/metrics" for url in (self.api_url, *workers)]
+        return [f"{url}/readyz" for url in (self.api_url, *workers)]
 
     async def _start(self, name: str, command: list[str], env: dict[str, str]) -> None:
         part = self.parts.get(name) or Part(name, command, env, self.logs)

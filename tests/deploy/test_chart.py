@@ -168,6 +168,30 @@ def test_the_rules_and_selectors_meet_the_pods_they_mean() -> None:
             assert any(wanted.items() <= label.items() for label in labels + jobs), manifest["metadata"]["name"]
 
 
+def test_prometheus_alone_reaches_the_numbers() -> None:
+    ports = {made_by: _ports(pod) for made_by, pod in pods("everything") if _ports(pod)}
+    worker = {"metrics": 8080}
+    assert ports == {"b-api": {"http": 8080, "metrics": 8081}, "b-dispatcher": worker, "b-revoker": worker}
+    assert [port["targetPort"] for item in kinds("everything", "Service") for port in item["spec"]["ports"]] == ["http"]
+    (monitor,) = kinds("everything", "PodMonitor")
+    assert [endpoint["port"] for endpoint in monitor["spec"]["podMetricsEndpoints"]] == ["metrics"]
+    prometheus = yaml.safe_load((CHART / "values.yaml").read_text())["networkPolicy"]["monitoring"]
+    opened = {
+        policy["metadata"]["name"]: {
+            port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"] if rule["from"] == prometheus
+        }
+        for policy in kinds("everything", "NetworkPolicy")
+        if "ingress" in policy["spec"]
+    }
+    assert opened == {name: {of["metrics"]} for name, of in ports.items()}
+
+
+def _ports(pod: Manifest) -> dict[str, int]:
+    return {
+        port["name"]: port["containerPort"] for container in pod["containers"] for port in container.get("ports", ())
+    }
+
+
 def test_only_workers_and_an_open_door_reach_telegram() -> None:
     def reaches(name: str) -> set[str]:
         return {

@@ -51,6 +51,18 @@ def test_each_service_is_somebody_of_its_own_at_nats() -> None:
         assert given(service, "BROADCAST_NATS_STEWARD_PASSWORD") == EVERYBODY["steward"]
 
 
+def test_prometheus_looks_for_each_service_on_the_port_of_its_image_and_the_api_s_is_published_to_nobody() -> None:
+    looked = {
+        job["job_name"]: (job["dns_sd_configs"][0]["names"], job["dns_sd_configs"][0]["port"])
+        for job in yaml.safe_load((DEPLOY / "observability/prometheus.yaml").read_text())["scrape_configs"]
+    }
+    told = dict(re.findall(r"\b(BROADCAST_(?:METRICS_)?PORT)=(\d+)", (DEPLOY / "images/Dockerfile").read_text()))
+    port, metrics_port = int(told["BROADCAST_PORT"]), int(told["BROADCAST_METRICS_PORT"])
+    workers = {name: ([name], port) for name in ("dispatcher", "revoker")}
+    assert looked == {"api": (["api"], metrics_port), **workers}
+    assert [published.rpartition(":")[2] for published in SERVICES["api"]["ports"]] == [str(port)]
+
+
 def test_the_page_writes_the_users_where_compose_looks_for_them() -> None:
     page = (DEPLOY / "README.md").read_text()
     file = (DEPLOY / COMPOSE["configs"]["nats-users"]["file"]).relative_to(DEPLOY.parent)

@@ -228,7 +228,7 @@ async def test_readiness_falls_while_nats_is_away_and_comes_back(system: System,
 
 async def readiness(system: System) -> dict[str, int]:
     """Of every service."""
-    urls = [url.replace("/metrics", "/readyz") for url in system.stack.metrics_urls()]
+    urls = system.stack.readiness_urls()
     assert len(urls) == 3
     answers = await asyncio.gather(*(system.http.get(url) for url in urls))  # one that is not ready takes two seconds
     return {url: answer.status_code for url, answer in zip(urls, answers, strict=True)}

@@ -20,7 +20,6 @@ ONLY_DESCRIBES = {"/openapi.json"}
 
 OPEN = {
     "/livez",
-    "/metrics",
     "/readyz",
     "/healthz",
     "/telegram/{bot}/webhook",

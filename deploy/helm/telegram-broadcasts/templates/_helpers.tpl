@@ -136,17 +136,22 @@ containers:
 {{- end }}
 {{- if not .command }}
     ports:
+{{- if eq .part "api" }}
       - {name: http, containerPort: 8080}
+      - {name: metrics, containerPort: 8081}
+{{- else }}
+      - {name: metrics, containerPort: 8080}
+{{- end }}
     startupProbe:
-      httpGet: {path: /livez, port: http}
+      httpGet: {path: /livez, port: 8080}
       periodSeconds: 2
       failureThreshold: 60
     livenessProbe:
-      httpGet: {path: /livez, port: http}
+      httpGet: {path: /livez, port: 8080}
       timeoutSeconds: 5
       failureThreshold: 6
     readinessProbe:
-      httpGet: {path: /readyz, port: http}
+      httpGet: {path: /readyz, port: 8080}
       periodSeconds: 5
       timeoutSeconds: 5
 {{- end }}

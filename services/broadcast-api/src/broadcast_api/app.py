@@ -36,7 +36,7 @@ from broadcast_api.entrypoints.http.context import Services
 from broadcast_api.entrypoints.http.door import make_app
 from broadcast_api.entrypoints.http.feed import Feed
 from broadcast_api.entrypoints.telegram.webhook import add_webhook
-from broadcast_api.metrics import Metrics, Observed, add_metrics
+from broadcast_api.metrics import Metrics, Observed, Observing
 from broadcast_api.settings import Settings
 from broadcast_delivery import tracing
 
@@ -97,7 +97,8 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
         if background:
             tasks.append(asyncio.create_task(background.run()))
         try:
-            yield
+            with metrics.served(settings.host, settings.metrics_port):
+                yield
         finally:
             services.feed.close()
             for task in tasks:
@@ -139,7 +140,7 @@ def build(settings: Settings, duties: MakeDuties | None = None) -> FastAPI:
     webhooks = {bot: door.secret for bot, door in settings.doors("webhook").items()}
     add_webhook(app, webhooks, Arrivals(database))
     add_console(app)
-    add_metrics(app, metrics)
+    app.add_middleware(Observing, metrics=metrics)
     return app
 
 

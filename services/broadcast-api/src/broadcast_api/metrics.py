@@ -1,17 +1,16 @@
 """What the api tells Prometheus: its requests, its event loop and, from the leading replica, how far behind all is."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
-from fastapi import Depends, FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broadcast_api.duties.standing import Standing
-from broadcast_api.entrypoints.http.policy import open_to_all
 from broadcast_delivery.loop_lag import LoopLag
 
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -51,9 +50,19 @@ class Metrics(Collector):
         self._requests.labels(route, method, status).inc()
         self._seconds.labels(route, method).observe(seconds)
 
-    def page(self) -> bytes:
-        """The text format of Prometheus."""
-        return generate_latest(self._registry)
+    @contextmanager
+    def served(self, host: str, port: int) -> Iterator[None]:
+        """`/metrics`, on a port of its own: who reaches the console does not reach it. From a thread of its own: it
+        answers while the event loop is held up. Nowhere where the port is 0. Raises OSError where it is taken."""
+        if not port:
+            yield
+            return
+        server, _ = start_http_server(port, host, self._registry)
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
 
     def collect(self) -> Iterable[Metric]:
         """The rest: read when it is asked for."""
@@ -105,16 +114,3 @@ class Observing:
             await send(message)
 
         return await self._app(scope, receive, timed)
-
-
-def add_metrics(app: FastAPI, metrics: Metrics) -> None:
-    """Observe every request, and answer `/metrics`."""
-    app.add_middleware(Observing, metrics=metrics)
-
-    @app.get(
-        "/metrics",
-        include_in_schema=False,
-        dependencies=[Depends(open_to_all("numbers for Prometheus, without a name or a text; not for the Ingress"))],
-    )
-    def page() -> Response:
-        return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)

@@ -65,6 +65,7 @@ class Settings(BaseSettings, NatsSettings):
     bots: Annotated[tuple[str, ...], NoDecode] = Field(("main",), min_length=1)
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
+    metrics_port: int = Field(0, ge=0, le=65_535, description="of /metrics, which no Ingress may lead to; 0: nowhere")
     batch_size: int = Field(250, ge=1, le=500, description="recipients of a batch")
     window_batches: PositiveInt = Field(4, description="outstanding batches of a run")
     sweep_seconds: PositiveFloat = 30
