@@ -33,15 +33,15 @@ class Sessions:
     def __init__(self, database: Database, life_seconds: float) -> None:
         self._database, self._life = database, timedelta(seconds=life_seconds)
 
-    def begin(self, principal: Principal, id_token: str = "") -> str:
-        """A new session, under a token that nobody has seen before; answers the token. `id_token`: of the provider."""
+    def begin(self, principal: Principal, id_token: str | None = None) -> str:
+        """A new session, under a token that nobody has seen before; answers the token. `id_token`: the provider's."""
         token, now = new_token(), datetime.now(UTC)
         who = {"principal": principal.id, "name": principal.name, "position": principal.position}
         when = {"created_at": now, "expires_at": now + self._life}
         with self._database.write() as connection:
             connection.execute(delete(sessions).where(sessions.c.expires_at < now))
             row = {"token_hash": token_hash(token), **who, "roles": write_roles(principal.roles), **when}
-            row["id_token"] = id_token or None
+            row["id_token"] = id_token
             connection.execute(insert(sessions).values(**row))
         return token
 

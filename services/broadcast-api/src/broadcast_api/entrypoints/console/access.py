@@ -37,7 +37,7 @@ def signed_in(request: Request) -> Principal:
     return principal
 
 
-def remember_session(request: Request, response: Response, principal: Principal, id_token: str = "") -> None:
+def remember_session(request: Request, response: Response, principal: Principal, id_token: str | None = None) -> None:
     """Begin a session under a new token, whatever token the browser came with; that one ends."""
     identity = identity_of(request)
     end_session(request)
