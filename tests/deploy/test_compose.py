@@ -58,8 +58,8 @@ def test_prometheus_looks_for_each_service_on_the_port_of_its_image_and_the_api_
     }
     told = dict(re.findall(r"\b(BROADCAST_(?:METRICS_)?PORT)=(\d+)", (DEPLOY / "images/Dockerfile").read_text()))
     port, metrics_port = int(told["BROADCAST_PORT"]), int(told["BROADCAST_METRICS_PORT"])
-    workers = {name: ([name], port) for name in ("dispatcher", "revoker")}
-    assert looked == {"api": (["api"], metrics_port), **workers}
+    workers = {f"broadcasts-{name}": ([name], port) for name in ("dispatcher", "revoker")}
+    assert looked == {"broadcasts-api": (["api"], metrics_port), **workers}
     assert [published.rpartition(":")[2] for published in SERVICES["api"]["ports"]] == [str(port)]
 
 

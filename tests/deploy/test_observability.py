@@ -15,6 +15,7 @@ FILES = ROOT / "deploy/helm/telegram-broadcasts/files"
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 ALERTS: list[dict[str, Any]] = yaml.safe_load((FILES / "alerts.yaml").read_text())["groups"][0]["rules"]
 DASHBOARD: dict[str, Any] = json.loads((FILES / "dashboard.json").read_text())
+METRIC = r"\b(?:up|ALERTS|(?:broadcasts|http)_[a-z0-9_]+)\b"
 NAMES = sorted(rule["alert"] for rule in ALERTS)
 
 
@@ -38,6 +39,17 @@ def test_every_panel_of_the_dashboard_is_valid_promql(tmp_path: Path) -> None:
     file = tmp_path / "panels.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
     promtool("check", "rules", str(file))
+
+
+def test_every_panel_keeps_namespaces_apart_and_shows_those_that_are_chosen() -> None:
+    for expression in [*_panel_expressions(), DASHBOARD["annotations"]["list"][0]["expr"]]:
+        chosen = re.findall(
+            r"""\b(?:up|ALERTS|(?:broadcasts|http)_[a-z0-9_]+)\{[^}]*\bnamespace=~"\$namespace\"""", expression
+        )
+        assert len(chosen) == len(re.findall(METRIC, expression)) > 0, expression
+    assert [expression for expression in _panel_expressions() if " by (namespace" not in expression] == []
+    (namespace,) = [it for it in DASHBOARD["templating"]["list"] if it["name"] == "namespace"]
+    assert (namespace["allValue"], namespace["current"]["text"]) == (".*", "All")
 
 
 def test_the_configuration_of_prometheus_is_valid(tmp_path: Path) -> None:
@@ -76,5 +88,5 @@ def _panel_expressions() -> list[str]:
 
 def _metrics(expressions: list[str]) -> set[str]:
     """The metrics that expressions name; a histogram's buckets are the histogram."""
-    words = re.findall(r"\b(?:up|(?:broadcasts|http)_[a-z0-9_]+)\b", " ".join(expressions))
+    words = re.findall(METRIC, " ".join(expressions))
     return {re.sub(r"_bucket$", "", word) for word in words}
