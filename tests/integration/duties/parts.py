@@ -11,12 +11,17 @@ from broadcast_api.duties.projection import Projection
 from broadcast_api.duties.recall import RecallPlanner
 from broadcast_api.duties.settle import Settler
 from broadcast_api.duties.sweeper import Sweeper
-from broadcast_contracts.topology import LEDGER, RECALL_LEDGER, Stream
+from broadcast_contracts.topology import LEDGER, PROJECTION, RECALL_LEDGER, RECALL_PROJECTION, Consumer, Stream
 from broadcast_delivery.jetstream import JetStreamLedger
 from broadcast_delivery.topology import ensure
 from tests.integration.duties.stage import Stage
 
 WINDOW = 2
+
+
+async def waiting(js: JetStreamContext, consumer: Consumer) -> int:
+    """How many messages it has not taken. (To ask is quicker than to wait for none.)"""
+    return (await js.consumer_info(consumer.stream, consumer.durable)).num_pending or 0
 
 
 async def remake(js: JetStreamContext, *streams: Stream) -> None:
@@ -42,12 +47,17 @@ class Parts:
         self.decisions = Decisions(js, database, self.ledger)
         self.recall = RecallPlanner(js, database, stage.store, self.recall_ledger, runs, WINDOW)
         self.sweeper = Sweeper(js, database, self.issuer, self.recall)
+        self._js = js
+        self._begun = set[Projection]()
 
     async def go(self) -> None:
         """Step everything until nothing is left to do."""
-        for projection in (self.sends, self.recalls):
-            while await projection.step():
-                pass
+        for projection, consumer in ((self.sends, PROJECTION), (self.recalls, RECALL_PROJECTION)):
+            if projection not in self._begun:
+                self._begun.add(projection)
+                await projection.refresh()
+            while await waiting(self._js, consumer):
+                await projection.step()
         for step in (self.freezer.step, self.decisions.step, self.planner.step, self.recall.step, self.settler.step):
             while await step():
                 pass

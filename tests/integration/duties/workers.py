@@ -17,6 +17,7 @@ from broadcast_contracts import (
 )
 from broadcast_contracts.topology import Lane, job_consumer
 from broadcast_delivery import Entry, Fold, Ledger, Purpose, fold
+from tests.integration.duties.parts import waiting
 
 SENT_AT = 1_700_000_000
 
@@ -38,14 +39,12 @@ async def _take(js: JetStreamContext, lane: Lane) -> list[bytes]:
     consumer = job_consumer(lane, "main")
     subscription = await js.pull_subscribe_bind(consumer.durable, consumer.stream)
     bodies = []
-    try:
-        while True:
-            for message in await subscription.fetch(100, timeout=0.1):
-                await message.ack_sync()
-                bodies.append(message.data)
-    except TimeoutError:
-        await subscription.unsubscribe()
-        return bodies
+    while await waiting(js, consumer):
+        for message in await subscription.fetch(100):
+            await message.ack_sync()
+            bodies.append(message.data)
+    await subscription.unsubscribe()
+    return bodies
 
 
 class Owner:
