@@ -1,21 +1,26 @@
 """What docs/operations.md says under "Backup and restore", done to the letter on real processes; the chats judge it."""
 
 import asyncio
+import re
 import shutil
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import nats
 import pytest
+from nats.aio.client import Client
 
 from broadcast_contracts import FileKind
+from broadcast_contracts.topology import ATTACHMENTS, BROADCASTS, JOBS
 from deploy.local.samples import DEPARTMENTS
 from deploy.local.stack import Plan, Stack
 from tests.chaos.run import Run
 from tests.chaos.stage import SETTINGS
 from tests.chaos.verdict import Account, account
 from tests.support.files import bytes_of, file_of
+from tests.support.nats_backup import back_up, restore
 from tests.support.postgres import binaries, fresh_database
 from tests.support.system import System, command, served
 
@@ -149,6 +154,89 @@ async def test_postgresql_is_whole_and_nats_starts_empty_after_everything_was_do
     assert code == 0, said
 
 
+async def test_postgresql_is_back_from_a_backup_and_nats_knows_more_than_it_does(
+    system: System, postgres_dsn: str, tmp_path: Path
+) -> None:
+    stack = system.stack
+    run, halted = await drawn_up(system, DEPARTMENTS[:4]), await drawn_up(system, DEPARTMENTS[2:])
+    draft = await drawn_up(system, DEPARTMENTS[:2])
+    for each in (run, halted):
+        await each.press("send")
+    for each in (run, halted):
+        await each.until_arrived(10)
+    known = {each.id: (await each.state())["counts"]["delivered"] for each in (run, halted)}
+    await postgres("pg_dump", "--format=custom", f"--file={tmp_path / 'backup'}", postgres_dsn)
+
+    await halted.press("stop")
+    await halted.until_status("stopped")
+    await run.until_arrived(run.people // 4)
+    later = await drawn_up(system, DEPARTMENTS[2:4])
+    for each, action in ((halted, "resume"), (draft, "send"), (later, "send")):
+        await each.press(action)
+    for each in (draft, later):
+        await each.until_arrived(10)
+    await killed(stack)
+    received = {each.id: await each.chats() for each in (draft, later)}
+
+    await postgres("pg_restore", "--clean", "--no-owner", f"--dbname={postgres_dsn}", str(tmp_path / "backup"))
+    await stack.start_nats()
+    async with operator(stack) as client:
+        js = client.jetstream()
+        waiting = " ".join((await js.stream_info(JOBS.name, subjects_filter=">")).state.subjects or ())
+        assert all(each.id in waiting for each in (draft, later)), "a dispatcher would go on with them"
+        await js.purge_stream(JOBS.name)
+        code, said = await command(stack, "rebuild")
+        assert code == 0, said
+        code, said = await command(stack, "verify")
+        assert code == 1
+        lost = re.findall(r"\((\w+) of broadcast ([\w-]+), .*\) is not in the event log\n", said)
+        assert len(lost) == said.count("\n") - 1, "nothing else differs, and the last line sums up"
+        decided = (("stop_requested", halted), ("resumed", halted), ("sending_started", draft), ("created", later))
+        assert {(name, each.id) for name, each in decided} <= set(lost)
+        await js.delete_stream(BROADCASTS.name)
+    await stack.start_api()
+    for each in (run, halted):
+        delivered, arrived = (await each.state())["counts"]["delivered"], len(await each.chats())
+        assert known[each.id] < delivered <= arrived <= delivered + OUT, "but for the attempts in the air, all is known"
+    code, said = await command(stack, "verify")
+    assert code == 0, said
+    for each in (run, halted):
+        await each.press("stop")
+    for each in (run, halted):
+        await each.until_status("stopped")
+    await with_dispatcher(stack)
+    for each in (run, halted):
+        await each.press("resume")
+    for each in (run, halted):
+        await each.until_status("sent")
+        await judged(each, OUT)
+    assert (await draft.state())["status"] == "created"
+    await system.refused("GET", f"/v1/broadcasts/{later.id}")
+    assert {each.id: await each.chats() for each in (draft, later)} == received
+
+
+async def test_a_run_goes_on_by_itself_where_its_file_is_back_from_a_backup(system: System) -> None:
+    stack = system.stack
+    run = await drawn_up(system, DEPARTMENTS[:2])
+    await attach(run)
+    await run.press("send")
+    await run.until_arrived(10)
+    async with operator(stack) as client:
+        files = await back_up(client, f"OBJ_{ATTACHMENTS.name}")
+    await killed(stack)
+    shutil.rmtree(stack.nats_store)
+
+    await stack.start_nats()
+    async with operator(stack) as client:
+        await restore(client, files)
+    await stack.start_api()
+    await with_dispatcher(stack)
+    await run.until_status("sent")
+    assert (await judged(run, OUT)).unconfirmed > 0
+    code, said = await command(stack, "verify")
+    assert code == 0, said
+
+
 async def drawn_up(system: System, departments: tuple[str, ...]) -> Run:
     """A broadcast to the people of some departments."""
     run = Run(system, PEOPLE * len(departments) // len(DEPARTMENTS), RATE, poll_seconds=POLL_SECONDS)
@@ -183,13 +271,20 @@ async def judged(run: Run, bound: int) -> Account:
 
     COUNTS is not asked: it has nothing of the batches that ended before it was lost.
     """
-    client = await nats.connect(**run.system.stack.nats_options("operator"))
-    try:
+    async with operator(run.system.stack) as client:
         result = await account(run, client.jetstream(), bound, public_counts=False)
-    finally:
-        await client.close()
     assert (await run.state())["counts"]["pending"] == 0
     return result
+
+
+@asynccontextmanager
+async def operator(stack: Stack) -> AsyncIterator[Client]:
+    """Whoever gives the `nats …` commands of the page."""
+    client = await nats.connect(**stack.nats_options("operator"))
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 async def postgres(name: str, *arguments: str) -> None:

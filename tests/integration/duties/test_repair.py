@@ -30,7 +30,8 @@ from broadcast_api.repair.rows import members
 from broadcast_api.repair.verify import Verify
 from broadcast_api.settings import Settings
 from broadcast_contracts import Answer, CloseV1, Counts, Outcome, ResolveV1
-from broadcast_contracts.topology import BROADCASTS, LEDGER, RECALL_LEDGER
+from broadcast_contracts.topology import BROADCASTS, LEDGER, RECALL_LEDGER, event_subject
+from broadcast_delivery.topology import ensure
 from tests.integration.duties.parts import Parts, remake
 from tests.integration.duties.stage import BATCH, Stage
 from tests.integration.duties.workers import Owner, finish, finish_recall, nonce, recall_jobs, send_jobs
@@ -415,6 +416,25 @@ async def test_a_stream_that_has_aged_out_is_no_difference(stage: Stage, lives: 
     assert await compared(stage, js) == []
     await rebuilt(stage, js)
     assert await Relay(js, stage.database, stage.store).step() is False, "nothing is published again"
+
+
+async def test_a_stream_that_holds_what_the_event_log_has_lost_may_be_removed_before_a_rebuild_or_after_it(
+    stage: Stage, lives: Lives, js: JetStreamContext
+) -> None:
+    lost = event_subject("stopped", lives.stopped)
+    for removed_before in (False, True):
+        await js.publish(lost, b"{}", headers={"Nats-Msg-Id": f"{stage.store.epoch}:1000000:01234567"})
+        (line,) = await compared(stage, js)
+        assert f"stopped of broadcast {lives.stopped}" in line
+        if removed_before:
+            await js.delete_stream(BROADCASTS.name)
+        await rebuilt(stage, js)
+        if not removed_before:
+            await js.delete_stream(BROADCASTS.name)
+        await ensure(js, ("main",))
+        while await Relay(js, stage.database, stage.store).step():
+            pass
+        assert await compared(stage, js) == []
 
 
 async def test_the_commands_answer_with_their_exit_codes(

@@ -117,8 +117,7 @@ class Relay:
         notification_id = int(rest.partition(":")[0]) if epoch == self._store.epoch and epoch else 0
         if not notification_id:
             raise Regressed(f"the stream {BROADCASTS.name} holds the events of another event store: {message_id!r}")
-        stored = self._store.notifications(notification_id - 1, 1)
-        if not stored or published_id(epoch, stored[0]) != message_id:
+        if not is_stored(self._store, message_id):
             raise Regressed(f"the event store has lost {message_id!r}, which was published")
         return notification_id
 
@@ -143,3 +142,10 @@ class Relay:
 def published_id(epoch: str, notification: Notification) -> str:
     """The `Nats-Msg-Id` of what a stored event became."""
     return f"{epoch}:{notification.id}:{notification.digest[:8]}"
+
+
+def is_stored(store: EventStore, message_id: str) -> bool:
+    """Whether the event store has what a message of this `Nats-Msg-Id` was made of."""
+    number = int(message_id.split(":")[1]) if message_id.count(":") == 2 else 0
+    stored = store.notifications(number - 1, 1)
+    return bool(stored) and published_id(store.epoch, stored[0]) == message_id

@@ -35,6 +35,7 @@ from broadcast_api.duties.freeze import UNREACHABLE_BATCH
 from broadcast_api.duties.outcome_rows import RECALLING, Advance, Place, write_in
 from broadcast_api.duties.recall import refuse_unnamed
 from broadcast_api.duties.relay import READER as RELAY
+from broadcast_api.duties.relay import is_stored
 from broadcast_api.repair.batches import counts_of_people, recall_counts_of_people, sizes_of
 from broadcast_api.repair.logs import Logs, Stored, by_revoker, expired, read_batch, read_logs
 from broadcast_api.repair.rows import OF_RUN, among_people, decided
@@ -252,17 +253,25 @@ class Rebuild:
     # -- how far the relay has come
 
     async def _relay(self) -> None:
-        """As the stream itself says; where everything has left it by age, the saved position is all there is."""
-        last = (await self._js.stream_info(BROADCASTS.name)).state.last_seq
+        """As the stream itself says; where everything has left it by age, the saved position is all there is.
+
+        Nothing counts as published where the stream is not there, or not of this event log: it is about to be removed.
+        """
+        try:
+            last = (await self._js.stream_info(BROADCASTS.name)).state.last_seq
+        except NotFoundError:
+            last = 0
         try:
             message = await self._js.get_msg(BROADCASTS.name, last) if last else None
         except NotFoundError:
             return
-        id = (message.headers or {}).get("Nats-Msg-Id", "") if message else "::"
-        values = {"notification_id": int(id.split(":")[1] or 0), "stream_sequence": last}
-        saved = self._database.upsert(positions).values(reader=RELAY, **values)
+        id = (message.headers or {}).get("Nats-Msg-Id", "") if message else ""
+        place = {"notification_id": 0, "stream_sequence": 0}
+        if await asyncio.to_thread(is_stored, self._store, id):
+            place = {"notification_id": int(id.split(":")[1]), "stream_sequence": last}
+        saved = self._database.upsert(positions).values(reader=RELAY, **place)
         with self._database.write() as connection:
-            connection.execute(saved.on_conflict_do_update(index_elements=[positions.c.reader], set_=values))
+            connection.execute(saved.on_conflict_do_update(index_elements=[positions.c.reader], set_=place))
 
 
 def _plan(run: Row[Any], batch: Row[Any], logs: Logs) -> dict[str, Any]:

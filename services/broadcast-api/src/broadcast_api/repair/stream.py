@@ -3,18 +3,36 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
 
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from broadcast_api.adapters.event_store import EventStore, Notification
-from broadcast_api.duties.relay import SECTION, published_id
+from broadcast_api.duties.relay import SECTION, is_stored, published_id
 from broadcast_api.duties.translate import translate
 from broadcast_contracts import BroadcastEvent, encode
 from broadcast_contracts.topology import BROADCASTS
 
 PATIENCE_SECONDS = 5.0
 """How long the relay may take for an event that is not published yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """A message of the stream."""
+
+    sequence: int
+    id: str
+    subject: str
+    said: dict[str, Any]
+
+    def __str__(self) -> str:
+        """For whoever looks for a decision."""
+        name, broadcast = self.subject.split(".")[-2:]
+        of_run = f", run {self.said['run']}" if "run" in self.said else ""
+        return f"{self.id!r} ({name} of broadcast {broadcast}{of_run}, {self.said.get('at')})"
 
 
 class StreamCheck:
@@ -26,7 +44,7 @@ class StreamCheck:
         self.aged = False
 
     async def differences(self) -> AsyncIterator[str]:
-        """Ends with the first: what follows it would differ too."""
+        """Ends with the first, for what follows would differ too; of what the event log has lost all is named."""
         state = (await self._js.stream_info(BROADCASTS.name)).state
         sequence, after = state.first_seq or 1, 0
         if state.last_seq and not state.messages:
@@ -35,23 +53,25 @@ class StreamCheck:
         if sequence > 1:
             self.aged = True
             found = await self._message(sequence)
-            after = int(found[1].split(":")[1]) - 1 if found else 0
+            after = int(found.id.split(":")[1]) - 1 if found else 0
         async for notification, event in self._events(after):
             expected = published_id(await asyncio.to_thread(lambda: self._store.epoch), notification)
             found = await self._patiently(sequence)
             if found is None:
                 yield f"{BROADCASTS.name}: event {notification.id} and what follows it are not published"
                 return
-            sequence, id, body = found
-            if id != expected:
-                yield f"{BROADCASTS.name} {sequence}: {id!r} where {expected!r} belongs"
-                return
-            if json.loads(body) != json.loads(encode(event)):
+            sequence = found.sequence
+            if found.id != expected:
+                yield f"{BROADCASTS.name} {sequence}: {found.id!r} where {expected!r} belongs"
+                break
+            if found.said != json.loads(encode(event)):
                 yield f"{BROADCASTS.name} {sequence}: is not what event {notification.id} says"
             self.checked += 1
             sequence += 1
-        if (found := await self._message(sequence)) and not await self._stored_since(found[1]):
-            yield f"{BROADCASTS.name} {found[0]}: {found[1]!r} is not in the event log"
+        while found := await self._message(sequence):
+            if not await asyncio.to_thread(is_stored, self._store, found.id):  # the log may grow while it is read
+                yield f"{BROADCASTS.name} {found.sequence}: {found} is not in the event log"
+            sequence = found.sequence + 1
 
     async def _events(self, after: int) -> AsyncIterator[tuple[Notification, BroadcastEvent]]:
         while section := await asyncio.to_thread(self._store.notifications, after, SECTION):
@@ -60,13 +80,7 @@ class StreamCheck:
                 if (event := translate(notification.event)) is not None:
                     yield notification, event
 
-    async def _stored_since(self, id: str) -> bool:
-        """Whether the log grew while it was read: then the message is one of the new events."""
-        number = int(id.split(":")[1]) if id.count(":") == 2 else 0
-        found = await asyncio.to_thread(self._store.notifications, number - 1, 1)
-        return bool(found) and published_id(self._store.epoch, found[0]) == id
-
-    async def _patiently(self, sequence: int) -> tuple[int, str, bytes] | None:
+    async def _patiently(self, sequence: int) -> _Published | None:
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while (found := await self._message(sequence)) is None:
             if asyncio.get_running_loop().time() > deadline:
@@ -74,10 +88,11 @@ class StreamCheck:
             await asyncio.sleep(0.2)
         return found
 
-    async def _message(self, sequence: int) -> tuple[int, str, bytes] | None:
-        """The first message from there on: sequence, id, body."""
+    async def _message(self, sequence: int) -> _Published | None:
+        """The first message from there on."""
         try:
             found = await self._js.get_msg(BROADCASTS.name, seq=sequence, subject=BROADCASTS.subjects[0], next=True)
         except NotFoundError:
             return None
-        return found.seq or 0, (found.headers or {}).get("Nats-Msg-Id", ""), found.data or b""
+        id = (found.headers or {}).get("Nats-Msg-Id", "")
+        return _Published(found.seq or 0, id, found.subject or "", json.loads(found.data or b"{}"))
