@@ -199,10 +199,13 @@ async def test_nothing_jumps_under_the_eyes_of_who_watches_or_writes(system: Sys
     await system.limits(rate=20)
     await system.fault(method="sendMessage", kind="server_error_after", next=3)
     windows = [{"width": 1280, "height": 800}, {"width": 360, "height": 800}]
-    officials = [await Official.sit_down(browser, system.stack, viewport=window) for window in windows * 3]
-    lists, watchers, writers = officials[:2], officials[2:4], officials[4:]
+    officials = [await Official.sit_down(browser, system.stack, viewport=window) for window in windows * 4]
+    lists, watchers, writers, waiting = officials[:2], officials[2:4], officials[4:6], officials[6:]
     for official in lists:
         await official.open("/broadcasts")
+    for official in waiting:
+        await official.open(f"/broadcasts/{ids[3]}")
+        await official.sees_status("Создана")
     for official in writers:
         await official.open("/broadcasts/new")
         await official.page.get_by_label("Текст", exact=True).fill("Завтра\nв 9:00")
@@ -214,11 +217,11 @@ async def test_nothing_jumps_under_the_eyes_of_who_watches_or_writes(system: Sys
     await system.press("send", ids[3])
     for official in watchers:
         await official.open(f"/broadcasts/{ids[3]}")
-    for official in watchers:
+    for official in watchers + waiting:
         await official.sees_status("Отправлено")
         await official.sees("Почему не все получили")
     await system.press("recall", ids[3])
-    for official in watchers:
+    for official in watchers + waiting:
         await official.sees_status("Создана")
     await expect(lists[0].page.locator(f"#b-{ids[3]} .status")).to_have_text("Создана")
     await system.limits(rate=0)
