@@ -184,7 +184,7 @@ async def test_postgresql_is_back_from_a_backup_and_nats_knows_more_than_it_does
         js = client.jetstream()
         waiting = " ".join((await js.stream_info(JOBS.name, subjects_filter=">")).state.subjects or ())
         assert all(each.id in waiting for each in (draft, later)), "a dispatcher would go on with them"
-        await js.purge_stream(JOBS.name)
+        await js.delete_stream(JOBS.name)
         code, said = await command(stack, "rebuild")
         assert code == 0, said
         code, said = await command(stack, "verify")
@@ -205,12 +205,15 @@ async def test_postgresql_is_back_from_a_backup_and_nats_knows_more_than_it_does
     for each in (run, halted):
         await each.until_status("stopped")
     await with_dispatcher(stack)
+    assert (await draft.state())["status"] == "created"
+    await draft.press("send")
     for each in (run, halted):
         await each.press("resume")
     for each in (run, halted):
         await each.until_status("sent")
         await judged(each, OUT)
-    assert (await draft.state())["status"] == "created"
+    assert (await draft.state())["counts"]["total"] == 0, "its ledger knows places, and not who had them"
+    assert '"ledger_of_another_past"' in (stack.logs / "api.log").read_text()
     await system.refused("GET", f"/v1/broadcasts/{later.id}")
     assert {each.id: await each.chats() for each in (draft, later)} == received
 

@@ -39,7 +39,7 @@ class Parts:
         database, runs = stage.database, stage.runs
         hints = Hints(js)
         self.issuer = Issuer(js, database, stage.store, self.ledger)
-        self.freezer = Freezer(database, runs, 1_000)
+        self.freezer = Freezer(database, runs, self.ledger, 1_000)
         self.planner = Planner(database, self.issuer, hints, WINDOW)
         self.sends = Projection(js, database, self.ledger, runs, "send", lambda: None)
         self.recalls = Projection(js, database, self.recall_ledger, runs, "recall", lambda: None)

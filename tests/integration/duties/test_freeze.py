@@ -10,6 +10,8 @@ from broadcast_api.adapters.schema import recipients
 from broadcast_api.domain.call import SYSTEM
 from broadcast_api.duties import freeze
 from broadcast_api.duties.freeze import Freezer
+from broadcast_contracts import ProgressV1
+from broadcast_delivery.memory import MemoryLedger
 from tests.integration.duties.stage import Stage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,7 +23,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def frozen(stage: Stage, first_slice: int = 4) -> None:
-    freezer = Freezer(stage.database, stage.runs, first_slice)
+    freezer = Freezer(stage.database, stage.runs, MemoryLedger(), first_slice)
     while await freezer.step():
         pass
 
@@ -66,10 +68,26 @@ async def test_a_crash_between_slices_repeats_nobody_and_loses_nobody(stage: Sta
     people = stage.people(50)
     id = stage.sending()
     for _ in range(4):
-        await Freezer(stage.database, stage.runs, 4).step()
+        await Freezer(stage.database, stage.runs, MemoryLedger(), 4).step()
     assert not stage.run(id).frozen
     await frozen(stage)
     assert [row.recipient_id for row in stage.deliveries(id)] == people
+
+
+async def test_nobody_is_given_a_place_that_somebody_else_was_sent_to(stage: Stage) -> None:
+    """The database is back from a backup: once from before a Send, once from between two slices. The ledger is not."""
+    stage.people(25)
+    draft, sliced, other = stage.sending(), stage.sending(), stage.sending()
+    for id, size in ((sliced, 12), (other, 12)):
+        with stage.database.write(snapshot=True) as connection:
+            freeze.freeze_slice(connection, stage.run(id).id, size)
+    ledger = MemoryLedger()
+    for key in (stage.key(draft), stage.key(sliced), stage.key(sliced, 1), stage.key(other)):
+        await ledger.append(key, 0, ProgressV1(nonce="1", owner="lost", opened=[0]))
+    freezer = Freezer(stage.database, stage.runs, ledger, 4)
+    for _ in range(5):
+        await freezer.step()
+    assert [stage.run(id).total for id in (draft, sliced, other)] == [0, 12, 25]
 
 
 async def test_a_crash_before_the_freeze_is_recorded_is_made_good_after_the_restart(stage: Stage) -> None:
@@ -86,7 +104,7 @@ async def test_a_crash_before_the_freeze_is_recorded_is_made_good_after_the_rest
 async def test_somebody_who_blocks_the_bot_during_the_freeze_is_counted_once(stage: Stage) -> None:
     people = stage.people(30)
     id = stage.sending()
-    freezer = Freezer(stage.database, stage.runs, 4)
+    freezer = Freezer(stage.database, stage.runs, MemoryLedger(), 4)
     await freezer.step()
     with stage.database.write() as connection:
         connection.execute(update(recipients).where(recipients.c.id.in_(people[::2])).values(status="blocked"))
@@ -110,7 +128,7 @@ def test_two_freezers_at_once_freeze_everybody_once(stage: Stage) -> None:
     id = stage.sending()
 
     def freeze_all() -> None:
-        freezer = Freezer(stage.database, stage.runs, 4)
+        freezer = Freezer(stage.database, stage.runs, MemoryLedger(), 4)
         while not freezer._slice(stage.run(id)).finished:
             pass
 
@@ -130,7 +148,7 @@ async def test_a_run_keeps_the_audience_that_it_was_sent_to(stage: Stage) -> Non
     rule = {"any": [{"audience": str(listed)}, {"field": "department", "in": ["yard"]}]}
     audience = stage.audience({"kind": "rule", "rule": rule})
     id = stage.sending(audience)
-    freezer = Freezer(stage.database, stage.runs, 4)
+    freezer = Freezer(stage.database, stage.runs, MemoryLedger(), 4)
     await freezer.step()
     for changed, definition, members in (
         (listed, {"kind": "list"}, others[:1]),

@@ -6,6 +6,7 @@ outcome at once; the others get the positions 0, 1, 2… that batches are cut fr
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,12 @@ from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import batches, deliveries, recipients, runs
 from broadcast_api.application.runs import Runs
 from broadcast_api.duties.counting import lock_run, recount
+from broadcast_contracts import BatchKey
 from broadcast_delivery import tracing
+from broadcast_delivery.logs import of_batch
+from broadcast_delivery.ports import Ledger
+
+log = logging.getLogger(__name__)
 
 SLICE = 10_000
 """Recipients a transaction: a fraction of a second, in which planner and projection wait for the run's row."""
@@ -44,15 +50,19 @@ class Cut:
 class Freezer:
     """`first_slice` (recipients) is small, so that the first message leaves at once whatever the audience's size."""
 
-    def __init__(self, database: Database, runs: Runs, first_slice: int) -> None:
-        self._database, self._runs, self._first_slice = database, runs, first_slice
+    def __init__(self, database: Database, runs: Runs, ledger: Ledger, first_slice: int) -> None:
+        self._database, self._runs, self._ledger, self._first_slice = database, runs, ledger, first_slice
         self._announced: set[int] = set()
+        self._begun: set[int] = set()
+        self._refused: set[int] = set()
 
     async def step(self) -> bool:
         """Freeze one slice of every run that needs it; answers whether a slice was frozen."""
         busy = False
         for run in await asyncio.to_thread(self._live):
             if not run.frozen:
+                if run.id not in self._begun and not await self._begin(run):
+                    continue
                 if busy or run.frozen_up_to:
                     await asyncio.sleep(GAP_SECONDS)
                 busy = True
@@ -68,10 +78,26 @@ class Freezer:
                 self._announced.add(run.id)
         return busy
 
+    async def _begin(self, run: Row[Any]) -> bool:
+        """Whether nobody was sent to who has no place yet. Asked once: a backup comes back while no replica is up.
+
+        A batch that is not full was not issued. If it has a log all the same, the database is older than the ledger,
+        which knows places and not people: whoever gets such a place now need not be who had it.
+        """
+        key = BatchKey(run.broadcast_id, run.run, run.size // run.batch_size)
+        if await self._ledger.read(key):
+            if run.id not in self._refused:
+                log.critical("ledger_of_another_past", extra=of_batch(key))
+            self._refused.add(run.id)
+            return False
+        self._begun.add(run.id)
+        return True
+
     def _live(self) -> list[Row[Any]]:
         with self._database.read() as connection:
             rows = connection.execute(_LIVE).all()
-        self._announced &= {row.id for row in rows}
+        for remembered in (self._announced, self._begun, self._refused):
+            remembered.intersection_update(row.id for row in rows)
         return list(rows)
 
     def _slice(self, run: Row[Any]) -> Cut:

@@ -125,7 +125,7 @@ class Duties:
         ledger, recall_ledger = JetStreamLedger(js, LEDGER), JetStreamLedger(js, RECALL_LEDGER)
         issuer = Issuer(js, database, self._store, ledger)
         recall = RecallPlanner(js, database, self._store, recall_ledger, self._runs, settings.window_batches)
-        freezer = Freezer(database, self._runs, settings.window_batches * settings.batch_size)
+        freezer = Freezer(database, self._runs, ledger, settings.window_batches * settings.batch_size)
         decisions = Decisions(js, database, ledger)
         planner = Planner(database, issuer, hints, settings.window_batches)
         patience = settings.lease_seconds + settings.lease_grace_seconds
