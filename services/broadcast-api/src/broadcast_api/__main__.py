@@ -38,6 +38,9 @@ from broadcast_telegram.listener import Listener, Unanswered
 log = logging.getLogger("broadcast_api")
 
 GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 75
+"""Of an idle connection: longer than a reverse proxy keeps it (nginx: 60 s). Whoever keeps one for longer than we do
+sends a request into a connection that we are just closing, and nobody knows whether it was heard."""
 SCHEMA_WAIT_SECONDS = 30
 
 
@@ -71,6 +74,7 @@ def served(app: FastAPI, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         forwarded_allow_ips=list(settings.proxies),
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 
