@@ -25,7 +25,7 @@ BUCKETS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32)
 class _Bot:
     rate: float
     pace: KvPace
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    outcomes: Counter[Outcome]
     seconds: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=ALLOWANCE_SECONDS + 1))
 
     def count(self, verdict: Verdict) -> None:
@@ -47,9 +47,14 @@ class _Bot:
 
 
 class WorkerMetrics(Collector):
-    """Of one process. `page` is what `/metrics` answers."""
+    """Of one process. `page` is what `/metrics` answers.
 
-    def __init__(self) -> None:
+    Every one of the `outcomes` is there from the start, with nobody: Prometheus sees a series grow only from where it
+    saw it first, so the first messages after a start, and whoever they failed, would be missing in every rate.
+    """
+
+    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+        self._outcomes = tuple(outcomes)
         self.lag = LoopLag()
         self._bots: dict[str, _Bot] = {}
         self._windows: dict[tuple[BatchKey, int], float] = {}
@@ -64,7 +69,7 @@ class WorkerMetrics(Collector):
 
     def know(self, bot: str, rate: float, pace: KvPace) -> None:
         """`rate` in messages a second; 0 is unlimited."""
-        self._bots[bot] = _Bot(rate, pace)
+        self._bots[bot] = _Bot(rate, pace, Counter(dict.fromkeys(self._outcomes, 0)))
 
     def counting(self, bot: str, attempt: Attempt) -> Attempt:
         """The same attempt, with its outcome counted."""

@@ -21,7 +21,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from broadcast_contracts import Job, Malformed, Message, decode
+from broadcast_contracts import Job, Malformed, Message, Outcome, decode
 from broadcast_contracts.topology import JOBS, Lane, Stream, job_consumer
 from broadcast_delivery import Attempt, Batch, End, Fold, Pace, Worker, tracing
 from broadcast_delivery.control import StopHints
@@ -69,6 +69,7 @@ class Craft(Generic[J]):
     lanes: tuple[Lane, ...]
     job: type[J]
     ledger: Stream
+    outcomes: frozenset[Outcome]
     batch: Callable[[J], Batch]
     attempt: Callable[[J, Account], tuple[Pace, Attempt]]
     counts: Callable[[Batch, Fold], tuple[str, Message]]
@@ -85,7 +86,7 @@ class Service(Generic[J]):
         self._busy, self._idle = 0, asyncio.Event()
         self._idle.set()
         self._tasks: list[asyncio.Task[Any]] = []
-        self._metrics = WorkerMetrics()
+        self._metrics = WorkerMetrics(craft.outcomes)
         connection = settings.nats_options()
         self._inbox = connection.get("inbox_prefix", "_INBOX")
         self.broker = NatsBroker(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from faststream.asgi import AsgiFastStream
 
 from broadcast_contracts import Message, SendJobV1
+from broadcast_contracts.outcomes import SEND_OUTCOMES
 from broadcast_contracts.topology import LEDGER, counts_subject
 from broadcast_delivery import Attempt, Batch, Fold, Hold, Pace, Verdict
 from broadcast_delivery.counts import send_counts
@@ -50,4 +51,4 @@ def to_counts(batch: Batch, state: Fold) -> tuple[str, Message]:
     return counts_subject("send", batch.key), send_counts(batch.key, len(batch.indices), state)
 
 
-SENDING = Craft("dispatcher", ("send", "test"), SendJobV1, LEDGER, to_batch, sender, to_counts)
+SENDING = Craft("dispatcher", ("send", "test"), SendJobV1, LEDGER, SEND_OUTCOMES, to_batch, sender, to_counts)

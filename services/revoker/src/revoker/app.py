@@ -5,6 +5,7 @@ from dataclasses import replace
 from faststream.asgi import AsgiFastStream
 
 from broadcast_contracts import Message, Outcome, RecallCountsV1, RecallJobV1
+from broadcast_contracts.outcomes import RECALL_OUTCOMES
 from broadcast_contracts.topology import RECALL_LEDGER, counts_subject
 from broadcast_delivery import Attempt, Batch, Fold, Hold, Pace, Verdict
 from broadcast_telegram.service import Account, Craft, Service
@@ -55,4 +56,4 @@ def to_counts(batch: Batch, state: Fold) -> tuple[str, Message]:
     )
 
 
-RECALLING = Craft("revoker", ("recall",), RecallJobV1, RECALL_LEDGER, to_batch, deleter, to_counts)
+RECALLING = Craft("revoker", ("recall",), RecallJobV1, RECALL_LEDGER, RECALL_OUTCOMES, to_batch, deleter, to_counts)
