@@ -90,7 +90,8 @@ async def served(folder: Path, known: Api | None = None, **settings: Any) -> Asy
     if known is not None:
         app.state.services = replace(app.state.services, identity=identity(known.app))
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
+    config = uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.02)
