@@ -144,8 +144,9 @@ async def test_a_recall_is_a_trace_of_its_own_that_links_to_the_send(
 ) -> None:
     await system.press("recall", sent)
     await system.until_status(sent, "created")
+    parts = ("POST /v1/broadcasts/{id}/recall", "plan recall", "telegram deleteMessage")
     async with asyncio.timeout(20):
-        while not collector.traces_with("telegram deleteMessage"):
+        while not all(collector.traces_with(name) for name in parts):
             await asyncio.sleep(0.1)
     recall = {span.trace_id for _, span in of(collector, sent, "recall")}
     assert collector.traces_with("POST /v1/broadcasts/{id}/recall") == recall
