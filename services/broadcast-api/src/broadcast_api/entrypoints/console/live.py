@@ -76,20 +76,20 @@ async def _list(page: Page, ids: Sequence[UUID], known: UUID | None) -> AsyncGen
 @router.get("/broadcasts/{id}/live", dependencies=[VIEWER])
 async def live_one(id: UUID, page: Viewed) -> StreamingResponse:
     """Event `patch` with the state, the counts and how fast they grow; `stale` after a deletion."""
-    row = await asyncio.to_thread(page.door.queries.broadcast, id)
-    if row is None:
+    if await asyncio.to_thread(page.door.queries.broadcast, id) is None:
         raise NotFound("broadcast", id)
-    return beating(page, _one(page, row))
+    return beating(page, _one(page, id))
 
 
-async def _one(page: Page, row: Any) -> AsyncGenerator[bytes]:
+async def _one(page: Page, id: UUID) -> AsyncGenerator[bytes]:
     yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
-    pace, drawing, said, it = Pace(), Drawing(page), "", await _shown(page, row)
-    async for change in page.door.feed.watch([row.id], BEAT_SECONDS):
+    pace, drawing, said = Pace(), Drawing(page), ""
+    async for change in page.door.feed.watch([id], BEAT_SECONDS):
         if change is not None and change.row is None:
             yield format_sse_event(event="stale", data_str=".")
             return
-        row = row if change is None else change.row
+        if change is not None:
+            row = change.row
         if change is not None or row.status != Status.CREATED:
             it = await _shown(page, row)
         moves = change is not None or row.status in (Status.SENDING, Status.RECALLING)

@@ -4,7 +4,6 @@ import asyncio
 import hmac
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -72,21 +71,21 @@ def report(id: UUID, page: Viewed) -> Response:
 @router.get("/people/imports/{id}/live", dependencies=[ADMIN])
 async def live(id: UUID, page: Viewed) -> StreamingResponse:
     """Event `patch` with how far it has come."""
-    row = await asyncio.to_thread(page.door.imports.get, id, page.door.scope.allowed)
-    if row is None:
+    if await asyncio.to_thread(page.door.imports.get, id, page.door.scope.allowed) is None:
         raise NotFound("import", id)
-    return beating(page, _progress(page, row))
+    return beating(page, _progress(page, id))
 
 
-async def _progress(page: Page, row: Any) -> AsyncGenerator[bytes]:
+async def _progress(page: Page, id: UUID) -> AsyncGenerator[bytes]:
     yield format_sse_event(event="beat", data_str=".", retry=RETRY_MILLISECONDS)
-    async for change in page.door.feed.watch([row.id], BEAT_SECONDS):
-        if change is None and row.state != "running":
+    async for change in page.door.feed.watch([id], BEAT_SECONDS):
+        if change is not None:
+            row = change.row
+            if row is None:
+                return
+        elif row.state != "running":
             yield format_sse_event(event="beat", data_str=".")
             continue
-        row = row if change is None else change.row
-        if row is None:
-            return
         html = page.text("part_import.html", it=http.shown(row), states=IMPORT_STATES)
         yield format_sse_event(event="patch", data_str=html)
 
