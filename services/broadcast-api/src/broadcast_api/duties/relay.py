@@ -113,11 +113,10 @@ class Relay:
 
     def _notification(self, message_id: str) -> int:
         """The notification that a published message was made of, which must still be in the event store."""
-        epoch, _, rest = message_id.partition(":")
-        notification_id = int(rest.partition(":")[0]) if epoch == self._store.epoch and epoch else 0
-        if not notification_id:
+        if message_id.partition(":")[0] != self._store.epoch:
             raise Regressed(f"the stream {BROADCASTS.name} holds the events of another event store: {message_id!r}")
-        if not is_stored(self._store, message_id):
+        notification_id = notification_of(self._store, message_id)
+        if not notification_id:
             raise Regressed(f"the event store has lost {message_id!r}, which was published")
         return notification_id
 
@@ -144,8 +143,8 @@ def published_id(epoch: str, notification: Notification) -> str:
     return f"{epoch}:{notification.id}:{notification.digest[:8]}"
 
 
-def is_stored(store: EventStore, message_id: str) -> bool:
-    """Whether the event store has what a message of this `Nats-Msg-Id` was made of."""
+def notification_of(store: EventStore, message_id: str) -> int:
+    """What a message of this `Nats-Msg-Id` was made of; 0 where the event store does not have it."""
     number = int(message_id.split(":")[1]) if message_id.count(":") == 2 else 0
     stored = store.notifications(number - 1, 1)
-    return bool(stored) and published_id(store.epoch, stored[0]) == message_id
+    return number if stored and published_id(store.epoch, stored[0]) == message_id else 0

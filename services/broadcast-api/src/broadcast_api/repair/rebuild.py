@@ -35,7 +35,7 @@ from broadcast_api.duties.freeze import UNREACHABLE_BATCH
 from broadcast_api.duties.outcome_rows import RECALLING, Advance, Place, write_in
 from broadcast_api.duties.recall import refuse_unnamed
 from broadcast_api.duties.relay import READER as RELAY
-from broadcast_api.duties.relay import is_stored
+from broadcast_api.duties.relay import notification_of
 from broadcast_api.repair.batches import counts_of_people, recall_counts_of_people, sizes_of
 from broadcast_api.repair.logs import Logs, Stored, by_revoker, expired, read_batch, read_logs
 from broadcast_api.repair.rows import OF_RUN, among_people, decided
@@ -266,9 +266,8 @@ class Rebuild:
         except NotFoundError:
             return
         id = (message.headers or {}).get("Nats-Msg-Id", "") if message else ""
-        place = {"notification_id": 0, "stream_sequence": 0}
-        if await asyncio.to_thread(is_stored, self._store, id):
-            place = {"notification_id": int(id.split(":")[1]), "stream_sequence": last}
+        number = await asyncio.to_thread(notification_of, self._store, id)
+        place = {"notification_id": number, "stream_sequence": last if number else 0}
         saved = self._database.upsert(positions).values(reader=RELAY, **place)
         with self._database.write() as connection:
             connection.execute(saved.on_conflict_do_update(index_elements=[positions.c.reader], set_=place))

@@ -10,7 +10,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from broadcast_api.adapters.event_store import EventStore, Notification
-from broadcast_api.duties.relay import SECTION, is_stored, published_id
+from broadcast_api.duties.relay import SECTION, notification_of, published_id
 from broadcast_api.duties.translate import translate
 from broadcast_contracts import BroadcastEvent, encode
 from broadcast_contracts.topology import BROADCASTS
@@ -69,7 +69,7 @@ class StreamCheck:
             self.checked += 1
             sequence += 1
         while found := await self._message(sequence):
-            if not await asyncio.to_thread(is_stored, self._store, found.id):  # the log may grow while it is read
+            if not await asyncio.to_thread(notification_of, self._store, found.id):  # the log may grow while it is read
                 yield f"{BROADCASTS.name} {found.sequence}: {found} is not in the event log"
             sequence = found.sequence + 1
 
