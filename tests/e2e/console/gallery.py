@@ -23,6 +23,7 @@ from deploy.local.stack import free_port
 from tests.support.broadcast_api import Api, Json
 from tests.support.identity import bearer, identity
 from tests.support.postgres import with_tables
+from tests.support.serving import serving
 
 NAMES = (
     "Анна Петрова",
@@ -91,17 +92,10 @@ async def served(folder: Path, known: Api | None = None, **settings: Any) -> Asy
         app.state.services = replace(app.state.services, identity=identity(known.app))
     port = free_port()
     config = uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.02)
-    try:
+    async with serving(config):
         opened = bearer(app, name="Анна Петрова", position="Отдел кадров")
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, headers=opened) as http:
             yield f"http://127.0.0.1:{port}", Api(http, app)
-    finally:
-        server.should_exit = True
-        await serving
 
 
 async def _fill(api: Api) -> dict[str, str]:

@@ -9,6 +9,7 @@ from broadcast_api.duties.issue import Issuer
 from broadcast_api.duties.planner import Planner
 from broadcast_api.duties.projection import Projection
 from broadcast_api.duties.recall import RecallPlanner
+from broadcast_api.duties.relay import Relay
 from broadcast_api.duties.settle import Settler
 from broadcast_api.duties.sweeper import Sweeper
 from broadcast_contracts.topology import LEDGER, PROJECTION, RECALL_LEDGER, RECALL_PROJECTION, Consumer, Stream
@@ -29,6 +30,15 @@ async def remake(js: JetStreamContext, *streams: Stream) -> None:
     for stream in streams:
         await js.delete_stream(stream.name)
     await ensure(js, ("main",))
+
+
+def relay_of(stage: Stage, js: JetStreamContext) -> Relay:
+    return Relay(js, stage.database, stage.store)
+
+
+async def drained(relay: Relay) -> None:
+    while await relay.step():
+        pass
 
 
 class Parts:

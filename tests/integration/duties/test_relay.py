@@ -13,21 +13,12 @@ from sqlalchemy import delete, text
 from broadcast_api.adapters.database import Database
 from broadcast_api.adapters.schema import positions
 from broadcast_api.duties import relay as relay_module
-from broadcast_api.duties.relay import Regressed, Relay
+from broadcast_api.duties.relay import Regressed
 from broadcast_api.duties.translate import translate
 from broadcast_contracts import PUBLIC_EVENTS, decode
 from broadcast_contracts.topology import BROADCASTS, event_subject
-from broadcast_delivery.topology import ensure
+from tests.integration.duties.parts import drained, relay_of, remake
 from tests.integration.duties.stage import Stage
-
-
-def relay_of(stage: Stage, js: JetStreamContext) -> Relay:
-    return Relay(js, stage.database, stage.store)
-
-
-async def drained(relay: Relay) -> None:
-    while await relay.step():
-        pass
 
 
 async def published(js: JetStreamContext) -> list[RawStreamMsg]:
@@ -104,8 +95,7 @@ async def test_a_relay_that_overslept_the_duplicate_window_publishes_nothing_aga
 async def test_a_stream_that_was_lost_is_published_again(stage: Stage, js: JetStreamContext) -> None:
     make_history(stage, 4)
     await drained(relay_of(stage, js))
-    await js.delete_stream(BROADCASTS.name)
-    await ensure(js, ("main",))
+    await remake(js, BROADCASTS)
     await drained(relay_of(stage, js))
     assert notification_ids(await published(js)) == public_ids(stage)
 
@@ -117,8 +107,7 @@ async def test_a_stream_that_was_lost_while_nothing_happened_is_published_again(
     make_history(stage, 4)
     relay = relay_of(stage, js)
     await drained(relay)
-    await js.delete_stream(BROADCASTS.name)
-    await ensure(js, ("main",))
+    await remake(js, BROADCASTS)
     await drained(relay)
     assert notification_ids(await published(js)) == public_ids(stage)
 
@@ -128,8 +117,7 @@ async def test_a_stream_that_lost_its_tail_gets_the_tail_again(stage: Stage, js:
     relay = relay_of(stage, js)
     await drained(relay)
     messages = await published(js)
-    await js.delete_stream(BROADCASTS.name)
-    await ensure(js, ("main",))
+    await remake(js, BROADCASTS)
     for message in messages[:3]:  # an older copy of the stream came back
         await js.publish(message.subject or "", message.data or b"", headers=dict(message.headers or {}))
     await drained(relay_of(stage, js))

@@ -20,7 +20,6 @@ from broadcast_api.adapters.schema import (
     runs,
 )
 from broadcast_api.duties.leader import lead_once, lock_of
-from broadcast_api.duties.relay import Relay
 from broadcast_api.repair import stream
 from broadcast_api.repair import verify as comparing
 from broadcast_api.repair.command import doubt, rebuild, verify
@@ -32,7 +31,7 @@ from broadcast_api.settings import Settings
 from broadcast_contracts import Answer, CloseV1, Counts, Outcome, ResolveV1
 from broadcast_contracts.topology import BROADCASTS, LEDGER, RECALL_LEDGER, event_subject
 from broadcast_delivery.topology import ensure
-from tests.integration.duties.parts import Parts, remake
+from tests.integration.duties.parts import Parts, drained, relay_of, remake
 from tests.integration.duties.stage import BATCH, Stage
 from tests.integration.duties.workers import Owner, finish, finish_recall, nonce, recall_jobs, send_jobs
 from tests.support.nats import NatsServer
@@ -110,8 +109,7 @@ async def lives(stage: Stage, parts: Parts, js: JetStreamContext) -> Lives:
     for _ in range(3):
         await parts.go()
     assert [stage.status(id) for id in (lives.recalled, lives.sent, lives.stopped)] == ["sending", "sent", "stopped"]
-    while await Relay(js, stage.database, stage.store).step():
-        pass
+    await drained(relay_of(stage, js))
     return lives
 
 
@@ -357,8 +355,7 @@ async def test_after_a_rebuild_everything_goes_on(
     await again.go()
     assert [stage.status(id) for id in (lives.recalled, lives.sent, lives.stopped)] == ["sent"] * 3
     assert stage.counts(lives.stopped).delivered == 21
-    while await Relay(js, stage.database, stage.store).step():
-        pass
+    await drained(relay_of(stage, js))
     assert await compared(stage, js) == []
 
 
@@ -415,7 +412,7 @@ async def test_a_stream_that_has_aged_out_is_no_difference(stage: Stage, lives: 
     await js.purge_stream(BROADCASTS.name)
     assert await compared(stage, js) == []
     await rebuilt(stage, js)
-    assert await Relay(js, stage.database, stage.store).step() is False, "nothing is published again"
+    assert await relay_of(stage, js).step() is False, "nothing is published again"
 
 
 async def test_a_stream_that_holds_what_the_event_log_has_lost_may_be_removed_before_a_rebuild_or_after_it(
@@ -432,8 +429,7 @@ async def test_a_stream_that_holds_what_the_event_log_has_lost_may_be_removed_be
         if not removed_before:
             await js.delete_stream(BROADCASTS.name)
         await ensure(js, ("main",))
-        while await Relay(js, stage.database, stage.store).step():
-            pass
+        await drained(relay_of(stage, js))
         assert await compared(stage, js) == []
 
 

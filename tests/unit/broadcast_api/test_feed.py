@@ -29,13 +29,18 @@ class Rows:
         return found
 
 
-async def told(watching: AsyncIterator[Change | None]) -> Any:
-    """The next state, however many heartbeats come before it."""
+async def change_told(watching: AsyncIterator[Change | None]) -> Change:
+    """The next one, however many heartbeats come before it."""
     async with asyncio.timeout(5):
         async for change in watching:
             if change is not None:
-                return change.row
+                return change
     raise AssertionError("the stream ended")
+
+
+async def told(watching: AsyncIterator[Change | None]) -> Any:
+    """The next state."""
+    return (await change_told(watching)).row
 
 
 async def test_who_joins_a_colleague_is_told_how_it_stands_now_and_not_what_the_colleague_was_told_last() -> None:
@@ -83,16 +88,9 @@ async def test_many_are_read_at_once_and_each_change_is_told_once() -> None:
     assert [await told(watching) for _ in ids] == [("created",)] * 25
     assert rows.reads == 1
     rows.stored[ids[7]] = ("sending",)
-    change = await _told_change(watching)
+    change = await change_told(watching)
     assert (change.id, change.row) == (ids[7], ("sending",))
     assert await anext(watching) is None
-
-
-async def _told_change(watching: AsyncIterator[Change | None]) -> Change:
-    async for change in watching:
-        if change is not None:
-            return change
-    raise AssertionError("the stream ended")
 
 
 async def test_it_ends_with_the_last_of_them() -> None:
